@@ -1,0 +1,30 @@
+"""The runtime inside the image: asks for events, calls the handler, answers; exports nothing.
+
+It exists as a separate package because it travels: the folder is copied into images and run by whatever
+CPython (3.9 to 3.14) is in there, so it uses the standard library only and never imports `builder` or
+`emulator`. It has no public Python surface: its interfaces are the process (`python -m bootstrap
+app.handler`, environment, exit codes), the Runtime API it speaks, and the `context` it gives to handlers.
+
+Which module does what, in the order of a start:
+
+| module        | what                                                          | loaded                  |
+|---------------|---------------------------------------------------------------|-------------------------|
+| `__main__`    | a private name for the package: no user file collides         | first                   |
+| `start`       | composition root: process state in, exit code out             | first                   |
+| `settings`    | arguments and environment → one value                         | first                   |
+| `errors`      | the tree of what can go wrong, by blame                       | first                   |
+| `standalone`  | `docker run` without a Runtime API: exec the emulator         | only then               |
+| `logs`        | text log records, and the watch for an import of `logging`    | first                   |
+| `log_bridge`  | the handler on the root logger                                | when `logging` is       |
+| `wire`        | HTTP/1.1, the subset spoken here; no sockets                  | first                   |
+| `connection`  | the one socket                                                | first                   |
+| `runtime_api` | the Runtime API's calls                                       | first                   |
+| `handler`     | `app.handler` → the function                                  | first                   |
+| `loop`        | next, invoke, answer, for ever                                | first                   |
+| `invocation`  | one event: headers, context, call, result                     | while `/next` is away   |
+| `context`     | the second argument of handlers                               | while `/next` is away   |
+| `marshal`     | JSON as Lambda's Python does it                               | while `/next` is away   |
+| `failure`     | an exception → error body, X-Ray cause, log record            | with the first failure  |
+"""
+
+__all__: "list[str]" = []

@@ -1,0 +1,163 @@
+"""Everything the runtime can report, as one tree split by who has to act; never formats or prints anything.
+
+    BootstrapError
+    ├── StartError                      whoever starts the process: arguments, environment, image
+    │   ├── NoHandlerError              exit 2    (the code of a usage error)
+    │   ├── NoEmulatorError             exit 72   (EX_OSFILE)
+    │   └── MalformedAddressError       exit 78   (EX_CONFIG)
+    ├── PlatformError                   the other end of the Runtime API
+    │   ├── UnreachableError            exit 69   (EX_UNAVAILABLE)
+    │   ├── ProtocolError               exit 76   (EX_PROTOCOL)
+    │   └── RefusedError                exit 77   (EX_NOPERM)
+    ├── FunctionError                   the function's author
+    │   ├── MalformedHandlerNameError   Runtime.MalformedHandlerName
+    │   ├── BuiltInModuleConflictError  Runtime.BuiltInModuleConflict
+    │   ├── ImportModuleError           Runtime.ImportModuleError
+    │   ├── UserCodeSyntaxError         Runtime.UserCodeSyntaxError
+    │   ├── HandlerNotFoundError        Runtime.HandlerNotFound
+    │   ├── MarshalError                Runtime.MarshalError
+    │   └── ResponseTooLargeError       Function.ResponseSizeTooLarge
+    └── EventError                      whoever invoked the function
+        ├── UnmarshalError              Runtime.UnmarshalError
+        └── ContextUnmarshalError       Runtime.LambdaContextUnmarshalError
+
+The first two branches end the process with their exit code (sysexits.h where a name fits; 1, 64 and 65
+belong to init and snapshot errors, as in awslambdaric). The last two travel to the platform under their wire
+type. An exception of the user's handler is none of these: it travels under its own class name.
+"""
+
+INIT_ERROR_EXIT_CODE = 1  # what awslambdaric exits with after posting /runtime/init/error
+
+
+class BootstrapError(Exception):
+    """The root: catch this to catch all of ours."""
+
+
+class StartError(BootstrapError):
+    """The process was started in a way that cannot work."""
+
+    exit_code: int
+
+
+class NoHandlerError(StartError):
+    """Neither an argument nor `_HANDLER` names the handler."""
+
+    exit_code = 2
+
+
+class NoEmulatorError(StartError):
+    """No Runtime API to talk to, and no emulator beside the runtime to start one."""
+
+    exit_code = 72
+
+
+class MalformedAddressError(StartError):
+    """`AWS_LAMBDA_RUNTIME_API` is not `host:port`."""
+
+    exit_code = 78
+
+
+class PlatformError(BootstrapError):
+    """The Runtime API cannot be used any more; the process must end."""
+
+    exit_code: int
+
+
+class UnreachableError(PlatformError):
+    """No connection, or it broke or fell silent in the middle of a message."""
+
+    exit_code = 69
+
+
+class ProtocolError(PlatformError):
+    """The bytes received are not the HTTP/1.1 subset that the Runtime API speaks."""
+
+    exit_code = 76
+
+
+class RefusedError(PlatformError):
+    """A call was answered with a status that leaves nothing sensible to do next.
+
+    `status` is the HTTP status.
+    """
+
+    exit_code = 77
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class FunctionError(BootstrapError):
+    """The function cannot be loaded, or its result cannot be sent.
+
+    `stack_trace` is what the platform gets as `stackTrace`: formatted lines, mostly none, because the
+    message names the place.
+    """
+
+    wire_type: str
+
+    def __init__(self, message: str, stack_trace: "tuple[str, ...]" = ()) -> None:
+        super().__init__(message)
+        self.stack_trace = stack_trace
+
+
+class MalformedHandlerNameError(FunctionError):
+    """The handler is not `module.function`."""
+
+    wire_type = "Runtime.MalformedHandlerName"
+
+
+class BuiltInModuleConflictError(FunctionError):
+    """The handler's module has the name of a module compiled into the interpreter, which always wins."""
+
+    wire_type = "Runtime.BuiltInModuleConflict"
+
+
+class ImportModuleError(FunctionError):
+    """An ImportError, in the handler's module or in anything it imports."""
+
+    wire_type = "Runtime.ImportModuleError"
+
+
+class UserCodeSyntaxError(FunctionError):
+    """A SyntaxError, in the handler's module or in anything it imports."""
+
+    wire_type = "Runtime.UserCodeSyntaxError"
+
+
+class HandlerNotFoundError(FunctionError):
+    """The module has no such attribute."""
+
+    wire_type = "Runtime.HandlerNotFound"
+
+
+class MarshalError(FunctionError):
+    """The handler's result has no JSON form."""
+
+    wire_type = "Runtime.MarshalError"
+
+
+class ResponseTooLargeError(FunctionError):
+    """The platform answered 413 to the result. The wire type is the one the platform itself uses."""
+
+    wire_type = "Function.ResponseSizeTooLarge"
+
+
+class EventError(BootstrapError):
+    """The invocation carries something that cannot be read."""
+
+    wire_type: str
+    stack_trace: "tuple[str, ...]" = ()
+
+
+class UnmarshalError(EventError):
+    """The event says it is JSON and is not."""
+
+    wire_type = "Runtime.UnmarshalError"
+
+
+class ContextUnmarshalError(EventError):
+    """The client context or the Cognito identity is not a JSON object."""
+
+    wire_type = "Runtime.LambdaContextUnmarshalError"

@@ -1,0 +1,92 @@
+"""Next event, handler, answer, for ever; the order of these few lines is what a function is billed by.
+
+An error of the platform's leaves the loop and ends the process. Anything else is an answer.
+"""
+
+import posix
+import sys
+
+from .errors import ResponseTooLargeError
+from .logs import flush_output, write_record
+
+TYPE_CHECKING = False  # see settings
+if TYPE_CHECKING:
+    from .failure import Failure
+    from .handler import Handler
+    from .invocation import Invocation
+    from .logs import LogState
+    from .runtime_api import RuntimeApi
+    from .settings import Settings
+
+_TRACE_ID = "_X_AMZN_TRACE_ID"  # where the X-Ray SDK and OpenTelemetry look
+# The process of these is kept for later between init and the first event: init is where work is free of wait.
+_KEPT_FOR_LATER = ("provisioned-concurrency", "snap-start")
+
+
+def serve(api: "RuntimeApi", handler: "Handler", settings: "Settings", log_state: "LogState") -> None:
+    """Serve events for ever. Raises PlatformError when the platform can no longer be talked to."""
+    if settings.initialization_type in _KEPT_FOR_LATER:
+        _load_invocation()
+    # Init ends here, for the platform's clock. On demand an event is waiting already, and what its invocation
+    # needs loads while the platform fetches it.
+    api.request_next()
+    _load_invocation()
+    from .invocation import parse_invocation  # noqa: PLC0415  loaded by the line above
+
+    while True:
+        invocation = parse_invocation(api.read_next())
+        log_state.request_id = invocation.request_id
+        log_state.tenant_id = invocation.tenant_id
+        set_trace_id(invocation.trace_id)
+        answer(api, invocation, handler, settings)
+        # Straight after the answer: the invocation is billed until the platform sees this request.
+        api.request_next()
+
+
+def _load_invocation() -> None:
+    from . import invocation  # noqa: F401, PLC0415  loads marshal and context too
+
+
+def answer(api: "RuntimeApi", invocation: "Invocation", handler: "Handler", settings: "Settings") -> None:
+    """Call the handler and post what comes of it, a response or an error."""
+    from .invocation import invoke  # noqa: PLC0415  see `serve`
+
+    try:
+        body, content_type = invoke(handler, invocation, settings)
+    except Exception as error:  # noqa: BLE001  the user's handler; SystemExit passes and ends the process
+        failure = report_failure(error)
+        api.post_error(invocation, failure)
+        return
+    # Before the answer: the platform may freeze the process right after it, with the lines still inside.
+    flush_output()
+    try:
+        api.post_response(invocation, body, content_type)
+    except ResponseTooLargeError as error:
+        api.post_error_after_413(invocation, report_failure(error))
+
+
+def report_failure(error: Exception) -> "Failure":
+    """Log `error` and return what the platform is to be told."""
+    from .failure import describe_failure  # noqa: PLC0415  only failures pay for it
+
+    failure = describe_failure(error, working_directory=posix.getcwd())
+    write_record(failure.log_record())
+    return failure
+
+
+def set_trace_id(trace_id: "str | None") -> None:
+    """Set or delete the trace id in this process's environment.
+
+    `os` is not loaded for this (2 ms): `os.environ` is made from `posix.environ` when somebody imports it.
+    """
+    if "os" in sys.modules:
+        environ = sys.modules["os"].environ
+        if trace_id is not None:
+            environ[_TRACE_ID] = trace_id
+        else:
+            environ.pop(_TRACE_ID, None)
+    elif trace_id is not None:
+        posix.environ[_TRACE_ID.encode()] = trace_id.encode("utf-8", "surrogateescape")
+        posix.putenv(_TRACE_ID, trace_id)
+    elif posix.environ.pop(_TRACE_ID.encode(), None) is not None:
+        posix.unsetenv(_TRACE_ID)

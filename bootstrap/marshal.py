@@ -1,0 +1,167 @@
+"""JSON as Lambda's Python runtime reads and writes it; never logs, never sends.
+
+awslambdaric uses simplejson, and its habits are interface: NaN is written as NaN, a Decimal as a number, a
+named tuple as an object, bytes inside a result as their text, and non-ASCII text is escaped unless the
+platform is python3.12 or newer. Here CPython's own accelerator does it. `_json` is used directly because the
+package `json` around it loads `re` and `enum`, 9 ms that most first invocations would wait for; `json` itself
+is loaded for what the accelerator cannot do: the exact message about a malformed event.
+"""
+
+import _json
+import sys
+
+from .errors import MarshalError, UnmarshalError
+
+TYPE_CHECKING = False  # see settings
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_JSON = "application/json"
+_BYTES = "application/unknown"  # awslambdaric's content type for a bytes result
+_SPACE = " \t\n\r"
+_ATOMS = frozenset((str, int, float, bool, type(None)))
+
+
+class _ScannerSettings:
+    """What `_json.make_scanner` asks its argument for: the defaults of `json.loads`."""
+
+    strict = True
+    object_hook = None
+    object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+    parse_constant = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}.__getitem__
+
+
+# typeshed knows the accelerator's scanner only as something that `json` makes.
+_scan = _json.make_scanner(_ScannerSettings)  # type: ignore[arg-type]
+
+
+class _DecimalMetError(Exception):
+    """Tells `render_json` to take the slower way, which knows Decimals."""
+
+
+class _Number(str):
+    """Digits on their way through an encoder that would quote a plain str."""
+
+    __slots__ = ()
+
+
+def parse_event(body: bytes, content_type: str) -> object:
+    """Return the event: parsed if the content type is exactly `application/json`, else the bytes.
+
+    Raises UnmarshalError.
+    """
+    if content_type != _JSON:
+        return body
+    try:
+        return parse_json(body)
+    except Exception as error:  # also RecursionError, for arrays in arrays in arrays
+        raise UnmarshalError(f"Unable to unmarshal input: {error}") from error
+
+
+def parse_json(body: "bytes | str") -> object:
+    """Parse one JSON text; UTF-8, with or without a byte order mark. Raises as `json.loads` does."""
+    text = body.decode() if isinstance(body, bytes) else body
+    text = text.removeprefix("\ufeff")
+    try:
+        stripped = text.strip(_SPACE)
+        value, end = _scan(stripped, 0)
+        if end == len(stripped):
+            return value
+    except Exception:  # noqa: BLE001, S110  json.loads below says precisely what is wrong
+        pass
+    import json  # noqa: PLC0415  only a malformed event pays for it
+
+    parsed: object = json.loads(text)
+    return parsed
+
+
+def render_result(result: object, *, raw_utf8: bool) -> "tuple[bytes, str]":
+    """Return the body and content type of a handler's result: bytes as they are, the rest as JSON.
+
+    Raises MarshalError for whatever has no JSON form.
+    """
+    if isinstance(result, bytes):
+        return result, _BYTES
+    try:
+        return render_json(result, raw_utf8=raw_utf8), _JSON
+    except Exception as error:  # the value's own methods may raise anything
+        raise MarshalError(f"Unable to marshal response: {error}") from error
+
+
+def render_json(value: object, *, raw_utf8: bool) -> bytes:
+    """Return `value` as JSON in UTF-8. Raises as `json.dumps` does: TypeError, ValueError, RecursionError."""
+    quote = _json.encode_basestring if raw_utf8 else _json.encode_basestring_ascii
+    try:
+        text = _encode(value, quote, _substitute)
+        # After encoding, which would have failed on a circular value: this walk comes to an end.
+        if _holds_named_tuple(value):
+            text = _encode(_without_named_tuples(value), quote, _substitute)
+    except _DecimalMetError:
+
+        def quote_text(text: str) -> str:
+            return text if type(text) is _Number else quote(text)
+
+        # A `quote` that is not the accelerator's own is called for each string: slow, but digits get by.
+        text = _encode(value, quote_text, _substitute_with_decimals)
+        if _holds_named_tuple(value):
+            text = _encode(_without_named_tuples(value), quote_text, _substitute_with_decimals)
+    # A lone surrogate has no UTF-8; backslashreplace writes it as the escape that JSON has for it.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _encode(value: object, quote: "Callable[[str], str]", substitute: "Callable[[object], object]") -> str:
+    markers: dict[int, object] = {}
+    # Positions: markers, default, encoder, indent, key and item separators, sort_keys, skipkeys, allow_nan.
+    encoder = _json.make_encoder(markers, substitute, quote, None, ": ", ", ", False, False, True)  # noqa: FBT003
+    return "".join(encoder(value, 0))
+
+
+def _substitute(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.decode()
+    if _is_decimal(value):
+        raise _DecimalMetError
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def _substitute_with_decimals(value: object) -> object:
+    if _is_decimal(value):
+        text = str(value)
+        return float("nan") if "NaN" in text else _Number(text)
+    return _substitute(value)
+
+
+def _is_decimal(value: object) -> bool:
+    # Whoever has a Decimal has loaded `decimal`; nobody else should pay for it.
+    decimal = sys.modules.get("decimal")
+    return decimal is not None and isinstance(value, getattr(decimal, "Decimal", ()))
+
+
+def _holds_named_tuple(value: object) -> bool:
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        values: Iterable[object]
+        if isinstance(item, dict):
+            values = item.values()
+        elif isinstance(item, tuple) and hasattr(item, "_asdict"):
+            return True
+        elif isinstance(item, (list, tuple)):
+            values = item
+        else:
+            continue
+        if not _ATOMS.issuperset(map(type, values)):
+            pending += [inner for inner in values if type(inner) not in _ATOMS]
+    return False
+
+
+def _without_named_tuples(value: object) -> object:
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {key: _without_named_tuples(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_named_tuples(inner) for inner in value]
+    return value

@@ -1,0 +1,129 @@
+"""The Runtime API's calls as methods: which bytes go where, what each status means; knows no handler.
+
+Paths, headers and statuses: "Using the Lambda runtime API" (AWS), version 2018-06-01; what the page leaves
+out was observed against AWS's runtime interface emulator.
+"""
+
+import sys
+
+from .errors import RefusedError, ResponseTooLargeError
+from .wire import header_text, render_request
+
+TYPE_CHECKING = False  # see settings
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .failure import Failure
+    from .invocation import Invocation
+    from .wire import Response
+
+_BASE = "/2018-06-01/runtime"
+# No package version: it says nothing that the image's digest does not.
+_USER_AGENT = "firkin-bootstrap python/{}.{}.{}".format(*sys.version_info)
+_JSON = "application/json"
+_OK, _PAYLOAD_TOO_LARGE, _REDIRECTION = 200, 413, 300
+# awslambdaric drops the header from here on; a larger one makes the platform refuse the whole message.
+_XRAY_CAUSE_LIMIT_BYTES = 1024 * 1024
+_QUOTED_BYTES = 200  # how much of an unexpected answer goes into a message
+
+
+class RuntimeApi:
+    """The calls, over one connection, strictly one after the other.
+
+    Every method raises UnreachableError or ProtocolError when the conversation breaks, and RefusedError for a
+    status that it does not handle: all of them mean that the process must end.
+    """
+
+    __slots__ = ("_common", "_connection", "_next", "_raw_utf8")
+
+    def __init__(self, connection: "Connection", *, authority: str, raw_utf8: bool) -> None:
+        self._connection = connection
+        self._raw_utf8 = raw_utf8
+        self._common = {"Host": authority, "User-Agent": _USER_AGENT}
+        self._next = render_request("GET", f"{_BASE}/invocation/next", self._common)
+
+    def request_next(self) -> None:
+        """Ask for the next event without waiting for it.
+
+        This is the moment at which the platform ends the init phase, or the invocation before, and may freeze
+        the process: what must be done by then comes before, what can be done for free comes after.
+        """
+        self._connection.send(self._next)
+
+    def read_next(self) -> "Response":
+        """Wait, without limit, for the event that `request_next` asked for."""
+        response = self._connection.receive(patient=True)
+        if response.status != _OK:
+            raise _refused("asking for the next event", response)
+        return response
+
+    def post_response(self, invocation: "Invocation", body: bytes, content_type: str) -> None:
+        """Post the handler's result. Raises ResponseTooLargeError when the platform answers 413."""
+        headers = {"Content-Type": content_type}
+        response = self._post(f"invocation/{invocation.request_id}/response", body, headers, invocation)
+        if response.status == _PAYLOAD_TOO_LARGE:
+            raise ResponseTooLargeError(
+                f"Posting the response: the platform refuses its {len(body)} bytes as too large "
+                f"({_excerpt(response)}). Return less, or a reference to where the data is."
+            )
+        _require_success("posting the response", response)
+
+    def post_error(self, invocation: "Invocation", failure: "Failure") -> None:
+        """Post the failure of one invocation."""
+        _require_success("posting the error", self._post_error(invocation, failure))
+
+    def post_error_after_413(self, invocation: "Invocation", failure: "Failure") -> None:
+        """Post the failure of an invocation whose response was refused as too large; any answer will do.
+
+        Some platforms still wait for an answer, others have made one up and refuse a second (RIE does, 403).
+        """
+        self._post_error(invocation, failure)
+
+    def post_init_error(self, failure: "Failure") -> None:
+        """Post why the function cannot be loaded; only valid before the first `request_next`."""
+        body = failure.body("", raw_utf8=self._raw_utf8)
+        response = self._post("init/error", body, _error_headers(failure), None)
+        _require_success("posting the init error", response)
+
+    def _post_error(self, invocation: "Invocation", failure: "Failure") -> "Response":
+        body = failure.body(invocation.request_id, raw_utf8=self._raw_utf8)
+        return self._post(
+            f"invocation/{invocation.request_id}/error", body, _error_headers(failure), invocation
+        )
+
+    def _post(
+        self, path: str, body: bytes, headers: "dict[str, str]", invocation: "Invocation | None"
+    ) -> "Response":
+        headers = {**self._common, **headers}
+        if invocation is not None and invocation.invocation_id:
+            # The platform checks it, so that an answer can never reach another invocation.
+            headers["Lambda-Runtime-Invocation-Id"] = invocation.invocation_id
+        self._connection.send(render_request("POST", f"{_BASE}/{path}", headers, body=body))
+        return self._connection.receive()
+
+
+def _error_headers(failure: "Failure") -> "dict[str, str]":
+    headers = {
+        "Content-Type": _JSON,
+        "Lambda-Runtime-Function-Error-Type": header_text(failure.error_type),
+    }
+    cause = failure.xray_cause()
+    if len(cause) < _XRAY_CAUSE_LIMIT_BYTES:
+        headers["Lambda-Runtime-Function-XRay-Error-Cause"] = cause
+    return headers
+
+
+def _require_success(doing: str, response: "Response") -> None:
+    if not _OK <= response.status < _REDIRECTION:
+        raise _refused(doing, response)
+
+
+def _refused(doing: str, response: "Response") -> RefusedError:
+    return RefusedError(
+        f"{doing.capitalize()}: found status {response.status} and {_excerpt(response)}. "
+        "The runtime and the platform disagree about whose turn it is; look at the platform's log.",
+        status=response.status,
+    )
+
+
+def _excerpt(response: "Response") -> str:
+    return repr(response.body[:_QUOTED_BYTES].decode("utf-8", "replace"))

@@ -1,0 +1,99 @@
+"""The composition root: reads the process's state, puts the parts together, and ends with an exit code.
+
+Nothing is imported here that an invocation does not need: each module counts in every cold start.
+"""
+
+import builtins
+import posix
+import sys
+import time
+
+from .connection import Connection
+from .errors import INIT_ERROR_EXIT_CODE, PlatformError, StartError
+from .handler import resolve_handler
+from .logs import LogState, render_line, watch_logging, write_record
+from .loop import report_failure, serve
+from .runtime_api import RuntimeApi
+from .settings import Settings, parse_settings, search_path
+
+_FOLDER_BIT = 0o040000  # S_IFDIR; `stat` is not loaded for it
+_FILE_TYPE_MASK = 0o170000  # S_IFMT
+
+# Starts as awslambdaric's does, which people filter for; the rest is about an image that brings its runtime.
+_INIT_WARNING = (
+    "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code. "
+    "The runtime is part of the image, so no runtime update can have caused it without a new image.\r"
+)
+
+
+def main(script: str) -> int:
+    """Run the program whose `__main__.py` is the absolute path `script`; return its exit code."""
+    try:
+        settings = parse_settings(sys.argv[1:], _environment(), working_directory=posix.getcwd())
+        if settings.runtime_api is None:
+            from .standalone import exec_emulator  # noqa: PLC0415  never on Lambda
+
+            exec_emulator(script)
+        return run(settings)
+    except (StartError, PlatformError) as error:
+        print(f"firkin bootstrap: {error}", file=sys.stderr)  # noqa: T201  the last words of the process
+        return error.exit_code
+
+
+def run(settings: Settings) -> int:
+    """Load the handler and serve. Returns the exit code of a failed init; otherwise raises in the end."""
+    prepare_interpreter(settings)
+    log_state = LogState(settings.log_level)
+    watch_logging(log_state)
+    api = _connect(settings)
+    try:
+        # Before the first /next: the platform takes an init error only until then.
+        handler = resolve_handler(settings.handler)
+    except Exception as error:  # noqa: BLE001  the user's module; SystemExit passes, as in awslambdaric
+        write_record(render_line("WARNING", _INIT_WARNING, epoch_s=time.time(), request_id=""))
+        api.post_init_error(report_failure(error))
+        return INIT_ERROR_EXIT_CODE
+    serve(api, handler, settings, log_state)
+    return 0
+
+
+def prepare_interpreter(settings: Settings) -> None:
+    """Give the function the module path, the builtins and the output buffering that it knows from Lambda."""
+    sys.path[:] = search_path(
+        sys.path, settings.task_root, version=sys.version_info[:2], is_folder=_is_folder
+    )
+    # `-S` saves the import of `site`, which defines these two for every other Python program.
+    for name in ("exit", "quit"):
+        if not hasattr(builtins, name):
+            setattr(builtins, name, _exit)
+    # A line is out when it is complete, even if the process is killed; `loop` flushes an unfinished one.
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(line_buffering=True)
+
+
+def _connect(settings: Settings) -> RuntimeApi:
+    host, port = settings.runtime_api or ("", 0)
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return RuntimeApi(Connection(host, port), authority=authority, raw_utf8=settings.raw_utf8)
+
+
+def _environment() -> "dict[str, str]":
+    # `posix.environ` and not `os.environ`: see `loop.set_trace_id`.
+    encoding = sys.getfilesystemencoding()
+    return {
+        name.decode(encoding, "surrogateescape"): value.decode(encoding, "surrogateescape")
+        for name, value in posix.environ.items()
+    }
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return posix.stat(path).st_mode & _FILE_TYPE_MASK == _FOLDER_BIT
+    except (OSError, ValueError):
+        return False
+
+
+def _exit(code: "str | int | None" = None) -> None:
+    """End the program, as the builtin of that name does."""
+    raise SystemExit(code)

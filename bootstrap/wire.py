@@ -1,0 +1,304 @@
+"""HTTP/1.1 as the Runtime API speaks it, without a socket: values → request bytes, response bytes → values.
+
+`http.client` costs more to import than the whole runtime, so the loop owns this strict subset. A response has
+a status line of HTTP/1.1 (or 1.0, for small test servers), header lines without folding, and a body framed by
+Content-Length or by chunks; 204 and 304 have none. Anything else (a body that ends with the connection, an
+interim 1xx, two framings at once) is a `ProtocolError`. Never reads, writes or waits.
+
+The reader is a small automaton. Each state has one step, which takes what it needs from the front of the
+buffer and names the next state, or returns None: more bytes are needed. How the bytes were split on the way
+can therefore make no difference.
+
+    HEAD ──Content-Length──▶ BODY ───────────────────────────▶ DONE
+      │                                                          ▲
+      ├──no body─────────────────────────────────────────────────┤
+      └──chunked──▶ CHUNK_SIZE ──0──▶ TRAILERS ──────────────────┘
+                     n │   ▲
+                       ▼   └────────────┐
+                    CHUNK_DATA ──▶ CHUNK_END
+"""
+
+from .errors import ProtocolError
+
+TYPE_CHECKING = False  # see settings
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# An event is at most 6 MiB + 100 bytes (Lambda quotas); local platforms may allow more, but not anything.
+MAX_BODY_BYTES = 64 * 1024 * 1024
+# The largest header is the client context, 3,583 bytes of base64 (Invoke API); 64 KiB for all is generous.
+MAX_HEAD_BYTES = 64 * 1024
+# A size of 16 hexadecimal digits and any extension ever seen.
+MAX_CHUNK_LINE_BYTES = 256
+
+_LENGTH_DIGITS_MAX = 19  # of a 64-bit number
+_LINE_END = b"\r\n"
+_HEAD_END = b"\r\n\r\n"
+_STATUS_LINE_START = b"HTTP/1."
+_STATUS_LINE_MINIMUM = len(b"HTTP/1.1 200")
+_HEXADECIMAL = b"0123456789abcdefABCDEF"
+# RFC 9110, 5.6.2: the characters of a field name.
+_TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+# What the Runtime API sends, in its spelling: looking a name up costs a tenth of checking and folding it.
+_KNOWN_NAMES = {
+    name: name.decode().lower()
+    for name in (
+        b"Content-Type",
+        b"Content-Length",
+        b"Date",
+        b"Lambda-Runtime-Aws-Request-Id",
+        b"Lambda-Runtime-Aws-Tenant-Id",
+        b"Lambda-Runtime-Client-Context",
+        b"Lambda-Runtime-Cognito-Identity",
+        b"Lambda-Runtime-Deadline-Ms",
+        b"Lambda-Runtime-Invocation-Id",
+        b"Lambda-Runtime-Invoked-Function-Arn",
+        b"Lambda-Runtime-Trace-Id",
+    )
+}
+_FRAMING = ("content-length", "transfer-encoding")
+_NO_BODY = (204, 304)
+_QUOTED_BYTES = 60  # how much of what was found goes into a message
+
+_HEAD, _BODY, _CHUNK_SIZE, _CHUNK_DATA, _CHUNK_END, _TRAILERS, _DONE = range(7)
+
+
+class Response:
+    """One complete answer: `status`, `headers` (names in lower case; the last of equals), `body`.
+
+    `keep_alive` says whether the peer will take another request on the same connection.
+    """
+
+    __slots__ = ("body", "headers", "keep_alive", "status")
+
+    def __init__(
+        self, status: int, headers: "dict[str, str]", body: bytes = b"", *, keep_alive: bool = True
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.keep_alive = keep_alive
+
+
+def render_request(
+    method: str, target: str, headers: "Mapping[str, str]", *, body: "bytes | None" = None
+) -> bytes:
+    """Return the whole message, so that it can leave in one send; no Content-Length when `body` is None.
+
+    Values must hold no line ends: they come from `header_text` or from a parsed response, which has none.
+    """
+    lines = [f"{method} {target} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    # surrogateescape: values echoed from a response go back as the bytes they were.
+    head = "\r\n".join(lines).encode("utf-8", "surrogateescape") + _HEAD_END
+    return head if body is None else head + body
+
+
+def header_text(value: str) -> str:
+    """Return `value` as a field value: visible ASCII and spaces, anything else replaced by `?`.
+
+    A class name may hold any character, also line ends, which would be another header.
+    """
+    if value.isascii() and value.isprintable():
+        return value
+    return "".join(char if char.isascii() and char.isprintable() else "?" for char in value)
+
+
+class ResponseReader:
+    """Bytes in, one `Response` out; then what follows it is in `leftover`.
+
+    `feed` raises ProtocolError on the first byte that cannot belong to a response, and never again works.
+    """
+
+    __slots__ = ("_body", "_buffer", "_missing", "_response", "_state")
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._body = bytearray()  # what has left the buffer for the body, when that takes several pieces
+        self._missing = 0  # bytes of the body, or of the current chunk, that are not in `_body` yet
+        self._state = _HEAD
+        self._response = Response(0, {})
+
+    @property
+    def started(self) -> bool:
+        """Whether any byte of the response has arrived."""
+        return self._state != _HEAD or bool(self._buffer)
+
+    @property
+    def missing_bytes(self) -> int:
+        """How much of the body is known to be still on its way; 0 outside the body."""
+        return self._missing
+
+    @property
+    def leftover(self) -> bytes:
+        """What arrived after the end of the response: nothing, from a peer that waits for its turn."""
+        return self._buffer if self._state == _DONE else b""
+
+    def feed(self, data: bytes) -> "Response | None":
+        """Take the next bytes; return the response once it is complete, until then None."""
+        self._buffer = self._buffer + data if self._buffer else data
+        state: int | None = self._state
+        while state is not None and state != _DONE:
+            self._state = state
+            state = _STEPS[state](self)
+        if state is None:
+            return None
+        self._state = _DONE
+        return self._response
+
+    def _head_step(self) -> "int | None":
+        start = self._buffer[: len(_STATUS_LINE_START)]
+        if not _STATUS_LINE_START.startswith(start):
+            raise _garbage("a status line", self._buffer)
+        head = self._take_until(_HEAD_END, MAX_HEAD_BYTES, "the headers")
+        if head is None:
+            return None
+        status_line, *lines = head.split(_LINE_END)
+        if not head.count(b"\r") == head.count(b"\n") == len(lines) or b"\0" in head:
+            raise _garbage("header lines", head)
+        response = self._response
+        response.status = _parse_status(status_line)
+        response.headers = headers = _parse_headers(lines)
+        closing = "close" in headers.get("connection", "").lower()
+        response.keep_alive = status_line.startswith(b"HTTP/1.1") and not closing
+        return self._body_state(response.status, headers)
+
+    def _body_state(self, status: int, headers: "Mapping[str, str]") -> int:
+        coding, length = headers.get("transfer-encoding"), headers.get("content-length")
+        if status in _NO_BODY:
+            return _DONE
+        if coding is not None and length is None and coding.lower() == "chunked":
+            return _CHUNK_SIZE
+        if coding is None and length is not None and length.isascii() and length.isdigit():
+            # Converting a number of any length takes time of any length.
+            self._missing = int(length) if len(length) <= _LENGTH_DIGITS_MAX else MAX_BODY_BYTES + 1
+            _require_body_size(self._missing)
+            return _BODY
+        raise ProtocolError(
+            f"Reading the headers of a response: found Content-Length {length!r} and Transfer-Encoding "
+            f"{coding!r}. The Runtime API frames a body by exactly one of a number of bytes or `chunked`."
+        )
+
+    def _body_step(self) -> "int | None":
+        if not self._body and len(self._buffer) >= self._missing:  # it came in one piece, as most do
+            self._response.body = self._take(self._missing)
+            self._missing = 0
+            return _DONE
+        if not self._move_to_body():
+            return None
+        self._response.body = bytes(self._body)
+        return _DONE
+
+    def _chunk_size_step(self) -> "int | None":
+        line = self._take_until(_LINE_END, MAX_CHUNK_LINE_BYTES, "the size of a chunk")
+        if line is None:
+            return None
+        digits = line.partition(b";")[0].rstrip(b" \t")
+        if not digits or digits.strip(_HEXADECIMAL):
+            raise _garbage("the size of a chunk", line)
+        self._missing = int(digits, 16)
+        _require_body_size(len(self._body) + self._missing)
+        return _CHUNK_DATA if self._missing else _TRAILERS
+
+    def _chunk_data_step(self) -> "int | None":
+        return _CHUNK_END if self._move_to_body() else None
+
+    def _chunk_end_step(self) -> "int | None":
+        found = self._buffer[: len(_LINE_END)]
+        if not _LINE_END.startswith(found):
+            raise _garbage("the line end after a chunk", found)
+        if len(found) < len(_LINE_END):
+            return None
+        self._take(len(_LINE_END))
+        return _CHUNK_SIZE
+
+    def _trailers_step(self) -> "int | None":
+        # Trailers are read past: the Runtime API sends none that matter to a runtime.
+        if len(self._buffer) < len(_LINE_END):
+            return None
+        if self._buffer.startswith(_LINE_END):
+            self._take(len(_LINE_END))
+        elif self._take_until(_HEAD_END, MAX_HEAD_BYTES, "the trailers") is None:
+            return None
+        self._response.body = bytes(self._body)
+        return _DONE
+
+    def _move_to_body(self) -> bool:
+        piece = self._take(self._missing)
+        self._body += piece
+        self._missing -= len(piece)
+        return not self._missing
+
+    def _take(self, count: int) -> bytes:
+        taken, self._buffer = self._buffer[:count], self._buffer[count:]
+        return taken
+
+    def _take_until(self, end: bytes, limit: int, what: str) -> "bytes | None":
+        index = self._buffer.find(end, 0, limit + len(end))
+        if index >= 0:
+            taken = self._buffer[:index]
+            self._buffer = self._buffer[index + len(end) :]
+            return taken
+        if len(self._buffer) >= limit + len(end):
+            raise ProtocolError(
+                f"Reading {what}: found no end within {limit} bytes, starting {_quote(self._buffer)}. "
+                "Check that AWS_LAMBDA_RUNTIME_API points at a Runtime API."
+            )
+        return None
+
+
+_STEPS = {  # the table of the picture above
+    _HEAD: ResponseReader._head_step,  # noqa: SLF001  the class's own automaton
+    _BODY: ResponseReader._body_step,  # noqa: SLF001  same
+    _CHUNK_SIZE: ResponseReader._chunk_size_step,  # noqa: SLF001  same
+    _CHUNK_DATA: ResponseReader._chunk_data_step,  # noqa: SLF001  same
+    _CHUNK_END: ResponseReader._chunk_end_step,  # noqa: SLF001  same
+    _TRAILERS: ResponseReader._trailers_step,  # noqa: SLF001  same
+}
+
+
+def _parse_status(line: bytes) -> int:
+    version, status, after = line[:9], line[9:_STATUS_LINE_MINIMUM], line[_STATUS_LINE_MINIMUM:]
+    known = version in (b"HTTP/1.1 ", b"HTTP/1.0 ")
+    # 2xx to 5xx: an interim 1xx answers an Expect that is never sent.
+    if not (known and len(status) == len(b"200") and status.isdigit() and b"200" <= status < b"600"):
+        raise _garbage("a status line", line)
+    if after and not after.startswith(b" "):
+        raise _garbage("a status line", line)
+    return int(status)
+
+
+def _parse_headers(lines: "list[bytes]") -> "dict[str, str]":
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        key = _KNOWN_NAMES.get(name)
+        if key is None or not colon:
+            if not name or not colon or name.translate(None, _TOKEN):
+                raise _garbage("a header line", line)
+            key = name.decode("ascii").lower()
+        if key in headers and key in _FRAMING:
+            raise _garbage("one framing header", line)
+        headers[key] = value.strip(b" \t").decode("utf-8", "surrogateescape")
+    return headers
+
+
+def _require_body_size(count: int) -> None:
+    if count > MAX_BODY_BYTES:
+        raise ProtocolError(
+            f"Reading a body: found {count} bytes or more announced, and {MAX_BODY_BYTES} are the limit. "
+            "Lambda's own is about 6 MiB; send less."
+        )
+
+
+def _garbage(what: str, found: bytes) -> ProtocolError:
+    return ProtocolError(
+        f"Reading {what} of a response: found {_quote(found)}. "
+        "Check that AWS_LAMBDA_RUNTIME_API points at a Runtime API."
+    )
+
+
+def _quote(found: bytes) -> str:
+    return repr(found[:_QUOTED_BYTES])

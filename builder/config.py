@@ -1,0 +1,95 @@
+"""What the build was asked to do: one value per setting, and where it came from.
+
+Flags beat the environment (`BUILD_IMAGE_*`), which beats `[tool.build-image]`, which beats the default; click applies that
+order (`default_map`), this module says what the table may hold. Never looks at the function's files.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from builder.errors import SourceError
+
+TABLE = "tool.build-image"
+
+# The keys of [tool.build-image], and the click parameter each one is a default for.
+STRINGS: Mapping[str, str] = {
+    "handler": "handler",
+    "tag": "tag",
+    "base": "base",
+    "python": "python",
+    "platform": "platform",
+    "engine": "engine",
+    "trim": "trim",
+}
+LISTS: Mapping[str, str] = {"keep": "keep", "drop": "drop", "events": "events", "output": "outputs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One build as it was asked for. `origins` maps a field's name to the place its value came from."""
+
+    source: Path
+    handler: str | None = None
+    tag: str | None = None
+    base: str = "host"
+    python: str | None = None
+    platform: str | None = None
+    engine: str = "oci"
+    trim: str = "safe"
+    keep: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    prove: bool = True
+    offline: bool = False
+    cache: bool = True
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_pyproject(source: Path) -> Mapping[str, object]:
+    """The parsed pyproject.toml of the folder, or an empty mapping. Raises SourceError when it cannot be read."""
+    file = source / "pyproject.toml"
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"reading {file}: {error}", hint="The file must be readable UTF-8.") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SourceError(f"reading {file}: it is not valid TOML: {error}", hint="Correct that line.") from None
+
+
+def parse_table(pyproject: Mapping[str, object]) -> dict[str, object]:
+    """[tool.build-image] as defaults for the command line: parameter name → value. Raises SourceError for what it cannot hold."""
+    tool = pyproject.get("tool", {})
+    table = tool.get("build-image", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise SourceError(f"reading [{TABLE}]: it is {table!r}, not a table", hint=f"Write it as [{TABLE}].")
+    defaults: dict[str, object] = {}
+    for key, value in table.items():
+        if key in STRINGS:
+            defaults[STRINGS[key]] = _checked(key, value, "a string", lambda v: isinstance(v, str))
+        elif key in LISTS:
+            defaults[LISTS[key]] = _checked(
+                key,
+                value,
+                "a list of strings",
+                lambda v: isinstance(v, list) and all(isinstance(i, str) for i in v),
+            )
+        else:
+            known = sorted((*STRINGS, *LISTS))
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else "Known keys: " + ", ".join(known) + "."
+            raise SourceError(f"reading [{TABLE}]: unknown key {key!r}", hint=hint)
+    return defaults
+
+
+def _checked(key: str, value: object, wanted: str, is_right: Callable[[object], bool]) -> object:
+    if is_right(value):
+        return value
+    raise SourceError(f"reading [{TABLE}]: {key} is {value!r}, not {wanted}", hint=f"Give {key} as {wanted}.")

@@ -1,0 +1,103 @@
+"""What people see: lines while it works, tables at the end, all on stderr; stdout is for the result alone.
+
+On a terminal the step at work is shown with a spinner and tables are drawn by rich; elsewhere there are plain lines. Never
+decides anything.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Console:
+    """Where messages go. `quiet` keeps only warnings and errors, `verbose` adds the reasons."""
+
+    quiet: bool = False
+    verbose: bool = False
+    timings: list[tuple[str, float]] = field(default_factory=list)
+    warned: set[str] = field(default_factory=set)
+
+    def say(self, text: str) -> None:
+        """A line about progress."""
+        if not self.quiet:
+            self._line(text)
+
+    def detail(self, text: str) -> None:
+        """A line that is shown with -v only."""
+        if self.verbose:
+            self._line(f"  {text}")
+
+    def warn(self, text: str) -> None:
+        """A line that is always shown, once."""
+        if text not in self.warned:
+            self.warned.add(text)
+            self._line(f"warning: {text}")
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step of the build, and show it while it runs when somebody watches."""
+        started = time.monotonic()
+        with self._spinner(name):
+            yield
+        self.timings.append((name, time.monotonic() - started))
+
+    @contextmanager
+    def _spinner(self, name: str) -> Iterator[None]:
+        if self.quiet or not sys.stderr.isatty():
+            yield
+            return
+        from rich.console import Console as Terminal
+
+        with Terminal(stderr=True).status(f"{name} …"):
+            yield
+
+    def table(self, title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table whose first column is text and whose others are figures."""
+        if self.quiet:
+            return
+        if sys.stderr.isatty():
+            _draw(title, head, rows)
+            return
+        for line in plain_table(head, rows):
+            self._line(line)
+
+    def _line(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+
+def _draw(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console as Terminal
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for index, name in enumerate(head):
+        table.add_column(name, justify="right" if index else "left")
+    for row in rows:
+        table.add_row(*row)
+    Terminal(stderr=True).print(table)
+
+
+def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table in plain text, columns aligned."""
+    widths = [max(len(row[index]) for row in (head, *rows)) for index in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        first = row[0].ljust(widths[0])
+        return "  ".join(
+            [first, *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        ).rstrip()
+
+    return [line(row) for row in (head, *rows)]
+
+
+def megabytes(size: int) -> str:
+    """A size in MB of 1,000,000 bytes, as registries and AWS's console count."""
+    return f"{size / 1e6:.2f} MB"
+
+
+def seconds(value: float) -> str:
+    """A duration in seconds."""
+    return f"{value:.2f} s"

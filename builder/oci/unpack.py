@@ -1,0 +1,123 @@
+"""Applying an image's layers to a folder, without trusting the image.
+
+Source of the rules: https://github.com/opencontainers/image-spec/blob/v1.0.2/layer.md.
+
+==========================  ==================================================================================
+found in a layer            done ==========================
+================================================================================== file, folder
+made; permission bits kept, readable by its owner, set-id bits dropped file's time                 kept, so
+that bytecode stays valid; owners are never changed symbolic link               made as it is; read as inside
+the image, never followed out of the folder hard link                   made, if its target is a file or a
+link already unpacked `.wh.NAME`                  NAME of lower layers removed `.wh..wh..opq`              all
+that lower layers put into the folder removed other `.wh..wh.*`           skipped (aufs bookkeeping) device,
+fifo, socket        skipped, and listed in the result: making one needs root, engines bring their own /dev
+absolute name, `..`         refused ==========================
+==================================================================================
+
+It never runs anything of the image and never reads a file of it again.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from builder.oci.aside import empty_folder, remove_tree
+from builder.oci.entry import WHITEOUT_PREFIX
+from builder.oci.errors import ImageError, TargetError, disk_errors
+from builder.oci.image import Image
+from builder.oci.layer import Layer
+from builder.oci.layer_reader import Budget, LayerReader, Limits
+from builder.oci.rootfs import RootFS, split_name
+from builder.oci.tar_reader import TarReader
+
+_WHITEOUT: Final = WHITEOUT_PREFIX.encode()
+_OPAQUE: Final = b".wh..wh..opq"
+_AUFS: Final = b".wh..wh."
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What was done: entries and bytes of tar read, and the names of devices and fifos that were skipped."""
+
+    entries: int
+    bytes: int
+    skipped: tuple[str, ...]
+
+
+def unpack(image: Image, folder: Path, *, limits: Limits | None = None) -> Unpacked:
+    """Apply all layers in order to `folder`, which must be missing or empty, and is left so when this fails.
+
+    Each blob's digest and each layer's diff_id is checked. Raises TargetError for the folder, ImageError
+    (LimitError, BlobError) for the image, DiskError for the disk.
+    """
+    made = _prepare(folder)
+    budget = Budget(limits or Limits())
+    skipped: list[str] = []
+    try:
+        with disk_errors("unpacking an image to", folder):
+            root = RootFS(os.fsencode(folder.resolve()), budget)
+            for layer in image.layers:
+                skipped.extend(_apply(image, layer, root=root, budget=budget))
+    except BaseException:
+        _restore(folder, made=made)
+        raise
+    return Unpacked(budget.entries, budget.bytes, tuple(skipped))
+
+
+def _apply(image: Image, layer: Layer, *, root: RootFS, budget: Budget) -> list[str]:
+    """Apply one layer; give the names that were skipped."""
+    skipped = []
+    root.begin_layer()
+    with image.open_layer(layer) as blob:
+        source = LayerReader(blob, layer, budget)
+        tar = TarReader(source, f"layer {layer.descriptor.digest}")
+        for member in tar:
+            budget.spend_entry()
+            if _WHITEOUT in member.name and _whiteout(member.name, root):
+                continue
+            if member.kind == "special":
+                split_name(member.name)
+                skipped.append(os.fsdecode(member.name))
+            else:
+                root.add(member, tar.content)
+        source.finish()
+    return skipped
+
+
+def _whiteout(name: bytes, root: RootFS) -> bool:
+    """Apply a whiteout; say whether the name was one."""
+    *parents, last = split_name(name) or [b""]
+    if any(part.startswith(_WHITEOUT) for part in parents):
+        raise ImageError(f"unpacking {name!r}: a whiteout cannot be a folder; make the image again")
+    if not last.startswith(_WHITEOUT):
+        return False
+    if last == _OPAQUE:
+        root.empty(parents)
+    elif not last.startswith(_AUFS):
+        removed = last.removeprefix(_WHITEOUT)
+        if removed in {b"", b".", b".."}:
+            raise ImageError(f"unpacking {name!r}: the whiteout names no file; do not trust this image")
+        root.remove([*parents, removed])
+    return True
+
+
+def _prepare(folder: Path) -> bool:
+    """Make the folder, or see that it is empty; say whether it was made."""
+    with disk_errors("unpacking an image to", folder):
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if folder.is_dir() and not any(folder.iterdir()):
+                return False
+            raise TargetError(
+                f"unpacking an image to {str(folder)!r}: it is there and not an empty folder; choose another"
+            ) from None
+    return True
+
+
+def _restore(folder: Path, *, made: bool) -> None:
+    """Leave the folder as it was: missing or empty."""
+    empty_folder(folder)
+    if made:
+        remove_tree(folder)

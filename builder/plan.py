@@ -1,0 +1,135 @@
+"""The Plan: which file goes to which layer, how, and why. Pure: values in, values out, nothing is looked at.
+
+The image mirrors AWS's own base images, so that people find what they know:
+
+    /var/lang (and /lib… for its shared libraries)   interpreter and standard library   layer 1
+    /var/runtime                                      bootstrap, emulator                layer 2
+    /opt/python                                       dependencies                       layer 3
+    /var/task                                         the function                       layer 4
+"""
+
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+LANG = "var/lang"
+RUNTIME = "var/runtime"
+PACKAGES = "opt/python"
+TASK = "var/task"
+
+HISTORY = "firkin: "  # what the history of each of our layers begins with
+
+
+class How(StrEnum):
+    """What is done to a file on its way into the image."""
+
+    COPY = "copy"
+    CONTENT = "content"  # the bytes are in the plan
+    LINK = "link"  # a symbolic link; `source` is its target
+    FOLDER = "folder"
+    BYTECODE = "bytecode"  # compiled from `source`
+    WITHOUT_DEBUG = "without debug information"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """One file of the image. `path` is relative to its root; `size` (bytes) is the source's, `stamp` its digest or time of change."""
+
+    path: str
+    source: str
+    why: str
+    how: How = How.COPY
+    mode: int = 0o644
+    size: int = 0
+    stamp: str = ""
+    content: bytes = b""
+
+    def identity(self) -> str:
+        """What decides the bytes of this file: the layer's cache key is made of these lines."""
+        return (
+            f"{self.path}\0{self.how}\0{self.mode:o}\0{self.source}\0{self.size}\0{self.stamp}\0{self.content.hex()}\n"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLayer:
+    """One layer: its files in order of path, what was left out with the reason, and the key of its inputs where that is shorter."""
+
+    name: str
+    files: tuple[PlannedFile, ...]
+    dropped: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole image before it is assembled: layers, bottom first, and how it is started."""
+
+    layers: tuple[PlannedLayer, ...]
+    architecture: str
+    python: str
+    handler: str
+    environment: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def entrypoint(self) -> tuple[str, ...]:
+        """The command that runs the runtime; the handler follows as CMD."""
+        return (f"/{LANG}/bin/{self.python}", "-S", f"/{RUNTIME}/bootstrap/__main__.py")
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """CMD: the handler, as in AWS's images."""
+        return (self.handler,)
+
+    @property
+    def working_folder(self) -> str:
+        """The function's folder, where the runtime starts."""
+        return f"/{TASK}"
+
+
+def make_layer(
+    name: str,
+    files: Iterable[PlannedFile],
+    *,
+    python: str,
+    compiled: bool,
+    dropped: Mapping[str, str] | None = None,
+) -> PlannedLayer:
+    """A layer of the files, sorted, each path once, with bytecode beside every module where `compiled` says so."""
+    unique = {file.path: file for file in files}
+    if compiled:
+        for file in list(unique.values()):
+            if file.path.endswith(".py") and file.how is How.COPY:
+                made = bytecode_of(file, python)
+                unique.setdefault(made.path, made)
+    return PlannedLayer(name, tuple(unique[path] for path in sorted(unique)), dict(dropped or {}))
+
+
+def bytecode_of(file: PlannedFile, python: str) -> PlannedFile:
+    """The compiled form of a module, where the import system of that Python looks for it."""
+    folder, name = posixpath.split(file.path)
+    tag = "cpython-" + python.removeprefix("python").replace(".", "")
+    return replace(
+        file,
+        path=f"{folder}/__pycache__/{name.removesuffix('.py')}.{tag}.pyc",
+        how=How.BYTECODE,
+        mode=0o644,
+        why="bytecode, compiled ahead: a read-only image could not keep it",
+    )
+
+
+def image_environment() -> dict[str, str]:
+    """The environment of every image, in the names and values of AWS's own."""
+    return {
+        "PATH": f"/{LANG}/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin:/{PACKAGES}/bin",
+        "LAMBDA_TASK_ROOT": f"/{TASK}",
+        "LAMBDA_RUNTIME_DIR": f"/{RUNTIME}",
+        "TZ": ":UTC",
+    }
+
+
+def without(files: Iterable[PlannedFile], present: Iterable[PlannedLayer]) -> Iterator[PlannedFile]:
+    """The files that no layer below holds already."""
+    there = {file.path for layer in present for file in layer.files}
+    return (file for file in files if file.path not in there)

@@ -1,0 +1,74 @@
+"""`firkin run`: a function's folder, or a built image, behind the emulator's invoke port.
+
+A folder is run as it is, by this machine's Python with its dependencies installed in the cache: quick to change and try.
+An image is unpacked and run in the sandbox that proofs use.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from builder.cache import Cache
+from builder.config import Config, read_pyproject
+from builder.console import Console
+from builder.data import runtime_folder
+from builder.dependencies import find_declaration, install
+from builder.handler import find_handler
+from builder.interpreter import observe_interpreter
+from builder.outputs import open_image
+from builder.project import check_folder, read_files, read_ignored
+from builder.prove import DESCRIPTIONS, Runnable, runnable
+
+# Of the caller's environment, a function run from its folder sees these; the rest could change what is tried.
+_PASSED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
+_PASSED_PREFIXES = ("AWS_", "LC_")
+
+
+@contextmanager
+def prepared(
+    target: str, config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]
+) -> Iterator[Runnable]:
+    """What runs `target`, a folder or `oci:DIR` or `tar:FILE`. Raises the BuilderError that fits."""
+    if target.startswith(("oci:", "tar:")):
+        with runnable(open_image(target), cache) as program:
+            console.say(f"running {target} {DESCRIPTIONS[program.method]}")
+            yield program
+        return
+    yield from_folder(config, cache, environment=environment)
+
+
+def from_folder(config: Config, cache: Cache, *, environment: Mapping[str, str]) -> Runnable:
+    """The function's folder, run by the interpreter that would be shipped."""
+    check_folder(config.source)
+    interpreter = observe_interpreter(config.python)
+    files = [file.path for file in read_files(config.source, read_ignored(config.source))]
+    handler = find_handler(
+        config.source,
+        files,
+        config.handler,
+        origin=config.origins.get("handler", ""),
+        version=interpreter.version,
+    )
+    declaration = find_declaration(config.source, read_pyproject(config.source))
+    packages = (
+        [str(install(declaration, interpreter, cache, offline=config.offline, environment=environment)[0])]
+        if declaration
+        else []
+    )
+    source = str(config.source.resolve())
+    passed = {
+        name: value for name, value in environment.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)
+    }
+    passed.pop("AWS_LAMBDA_RUNTIME_API", None)
+    return Runnable(
+        "folder",
+        (interpreter.executable, str(Path(runtime_folder("bootstrap")) / "__main__.py"), handler),
+        {
+            **passed,
+            "LAMBDA_TASK_ROOT": source,
+            "PYTHONPATH": os.pathsep.join(packages),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+        source,
+    )

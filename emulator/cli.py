@@ -1,0 +1,138 @@
+"""The command line: arguments and environment to `Settings`, errors to exit codes. It is the program's
+composition root.
+
+    python -m emulator [--host HOST] [--port PORT] [--timeout SECONDS] [--memory MB] -- COMMAND [ARGUMENT…]
+
+Exit codes: 0 stopped by SIGTERM or SIGINT; 2 usage; 3 the command cannot be started; 4 the address cannot be
+listened on; 70 a bug.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Optional
+
+from . import limits
+from .errors import EmulatorError, UsageError
+from .values import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_TIMEOUT_VARIABLE = "AWS_LAMBDA_FUNCTION_TIMEOUT"
+_MEMORY_VARIABLE = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
+_PORT_LIMIT = 65535
+
+
+class Arguments(NamedTuple):
+    """What the command line asks for."""
+
+    settings: Settings
+    host: str
+    port: int
+
+
+class _Flags(argparse.Namespace):
+    host: str
+    port: int
+    timeout: str | None
+    memory: str | None
+
+
+def main() -> int:
+    """Run the program and return its exit code."""
+    try:
+        arguments = parse_arguments(sys.argv[1:], os.environ)
+        _serve(arguments)
+    except EmulatorError as error:
+        sys.stderr.write(f"emulator: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:  # before the loop minds the signal
+        pass
+    return 0
+
+
+def _serve(arguments: Arguments) -> None:
+    # Imported here: a wrong flag is told without waiting for asyncio.
+    import asyncio
+
+    from .serve import serve
+
+    asyncio.run(serve(arguments.settings, host=arguments.host, port=arguments.port, ready=_print_ready))
+
+
+def _print_ready(url: str) -> None:
+    sys.stderr.write(f"emulator: ready, POST events to {url}\n")
+    sys.stderr.flush()
+
+
+def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Arguments:
+    """Flags before environment before defaults. Raises `UsageError`; `--help` prints and raises
+    `SystemExit`."""
+    ours, command = _split_command(argv)
+    parser = _Parser(
+        prog="emulator",
+        usage="%(prog)s [--host HOST] [--port PORT] [--timeout SECONDS] [--memory MB] -- COMMAND [ARGUMENT…]",
+        description="Run a Lambda runtime on this machine: the platform's half of the conversation.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address for callers (default %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=8080, help="port for callers, 0 for a free one (default %(default)s)"
+    )
+    parser.add_argument(
+        "--timeout",
+        help=f"the function's timeout in seconds (default ${_TIMEOUT_VARIABLE} or {limits.TIMEOUT_S:.0f})",
+    )
+    parser.add_argument(
+        "--memory", help=f"the function's memory in MB (default ${_MEMORY_VARIABLE} or {limits.MEMORY_MB})"
+    )
+    flags = parser.parse_args(ours, namespace=_Flags())
+    if not 0 <= flags.port <= _PORT_LIMIT:
+        raise UsageError(f"reading --port: found {flags.port!r}; give 0 to {_PORT_LIMIT}")
+    if not command:
+        raise UsageError(
+            "reading the command line: found no runtime to start; give its command after `--`, "
+            "e.g. emulator -- python -m bootstrap app.handler"
+        )
+    settings = Settings(
+        command,
+        environment,
+        timeout_s=_number(
+            flags.timeout, "--timeout", environment, _TIMEOUT_VARIABLE, default=limits.TIMEOUT_S
+        ),
+        memory_mb=int(
+            _number(flags.memory, "--memory", environment, _MEMORY_VARIABLE, default=limits.MEMORY_MB)
+        ),
+    )
+    return Arguments(settings, flags.host, flags.port)
+
+
+def _split_command(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Our arguments and the runtime's command: what stands after the first `--`."""
+    arguments = list(argv)
+    if "--" not in arguments:
+        return arguments, []
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _number(
+    flag: str | None, name: str, environment: Mapping[str, str], variable: str, *, default: float
+) -> float:
+    text, source = (flag, name) if flag is not None else (environment.get(variable) or None, variable)
+    if text is None:
+        return default
+    try:
+        return float(text)
+    except ValueError as error:
+        raise UsageError(f"reading {source}: found {text!r}; give a number") from error
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(
+            f"reading the command line: {message}; the runtime's command comes after `--` (see --help)"
+        )

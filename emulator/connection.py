@@ -1,0 +1,325 @@
+"""An HTTP server on asyncio: sockets outside, `http1` inside, a handler behind. Used by both ports.
+
+Why protocols and not streams: a request costs one callback here and a handful of tasks there. A connection
+has at most one request under way; what a client sends ahead stays in its buffer, and beyond a bound it is not
+read. Every connection has a deadline, looked at once a second: for the rest of a begun request, for the next
+one, or for taking a response off our hands. A refused client gets its status, then is listened to for a
+moment with deaf ears: closing at once would reset the connection under the response.
+
+It knows no Lambda: what requests mean is the handler's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Callable, NamedTuple, Optional, cast
+
+from . import limits
+from .errors import ListenError, ProtocolError
+from .http1 import (
+    CONTINUE,
+    CONTINUE_RESPONSE,
+    NEED_DATA,
+    Limits,
+    Request,
+    RequestParser,
+    Response,
+    render_response,
+)
+
+_SWEEP_S = 1.0  # how often deadlines are looked at
+_LINGER_S = 2.0  # how long a refused client may go on sending
+_AHEAD_BYTES = 64 * 1024  # what a client may send ahead of its response
+_BACKLOG = 512  # connections the kernel keeps for us before accept
+_NEVER = float("inf")
+
+
+class Handler(NamedTuple):
+    """What stands behind a port. A call is a number; it is answered once, with `HttpServer.reply`, at any
+    time.
+
+    `on_request` is given each request. `on_lost` is told that the connection of an unanswered call was
+    closed: a reply to it goes nowhere. `render_refusal` words the answer to bytes that are no request.
+    """
+
+    on_request: Callable[[int, Request], None]
+    on_lost: Callable[[int], None]
+    render_refusal: Callable[[ProtocolError], Response]
+
+
+class ServerOptions(NamedTuple):
+    """`half_open`: whether a client that ended its side may still want its response, or is taken for gone."""
+
+    bounds: Limits
+    max_connections: int
+    half_open: bool
+    request_limit_s: float = limits.REQUEST_LIMIT_S
+    idle_limit_s: float = limits.IDLE_LIMIT_S
+
+
+class HttpServer:
+    """One listening port. `listen`, then `start`; `close` ends it and its connections."""
+
+    def __init__(self, handler: Handler, options: ServerOptions) -> None:
+        self.handler = handler
+        self.options = options
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: asyncio.AbstractServer | None = None
+        self._connections: set[_Connection] = set()
+        self._calls: dict[int, _Connection] = {}
+        self._last_call = 0
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._date = (0, "")
+
+    async def listen(self, host: str, port: int) -> tuple[str, int]:
+        """Take the address and return it with the real port. Nobody is accepted yet. Raises `ListenError`."""
+        self._loop = loop = asyncio.get_running_loop()
+        try:
+            server = await loop.create_server(
+                lambda: _Connection(self, loop), host, port, backlog=_BACKLOG, start_serving=False
+            )
+        except (OSError, OverflowError) as error:
+            raise ListenError(
+                f"listening on {host!r} port {port!r}: {error}; choose a free port (0 lets the system choose) "
+                "on an address of this machine"
+            ) from error
+        self._server = server
+        address = server.sockets[0].getsockname()
+        return str(address[0]), int(address[1])
+
+    async def start(self) -> None:
+        """Accept connections from here on."""
+        if self._server is not None:
+            await self._server.start_serving()
+
+    def reply(self, call: int, response: Response) -> None:
+        """Answer a call; to one whose connection is gone, nothing happens."""
+        connection = self._calls.pop(call, None)
+        if connection is not None:
+            connection.reply(response)
+
+    def drop_connections(self) -> None:
+        """Close every connection at once."""
+        for connection in list(self._connections):
+            connection.abort()
+
+    async def close(self) -> None:
+        """Stop listening, and end the connections once what was written to them is sent."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for connection in list(self._connections):
+            connection.close()
+        deadline = time.monotonic() + _LINGER_S
+        while self._connections and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        self.drop_connections()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+
+    def date(self) -> str:
+        """Now as an IMF-fixdate (RFC 9110 5.6.7), rendered once a second."""
+        now = int(time.time())
+        if now != self._date[0]:
+            self._date = (now, render_date(now))
+        return self._date[1]
+
+    # for connections
+
+    def opened(self, connection: _Connection) -> bool:
+        """Register a connection; False if there are too many."""
+        if len(self._connections) >= self.options.max_connections:
+            return False
+        self._connections.add(connection)
+        if self._sweeper is None and self._loop is not None:
+            self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
+        return True
+
+    def lost(self, connection: _Connection, call: int | None) -> None:
+        """Forget a connection, and tell the handler of the call that waited on it."""
+        self._connections.discard(connection)
+        if call is not None and self._calls.pop(call, None) is not None:
+            self.handler.on_lost(call)
+
+    def number(self, connection: _Connection) -> int:
+        """Number a request and hand it on; the number is registered first, since the reply may come at
+        once."""
+        self._last_call = call = self._last_call + 1
+        self._calls[call] = connection
+        return call
+
+    def _sweep(self) -> None:
+        self._sweeper = None
+        now = time.monotonic()
+        for connection in list(self._connections):
+            connection.check_deadline(now)
+        if self._connections and self._loop is not None:
+            self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, server: HttpServer, loop: asyncio.AbstractEventLoop) -> None:
+        self._server = server
+        self._loop = loop
+        self._parser = RequestParser(server.options.bounds)
+        self._transport: asyncio.Transport | None = None
+        self._call: int | None = None
+        self._keep_alive = True
+        self._advancing = False
+        self._reading_paused = False
+        self._writing_paused = False
+        self._peer_ended = False
+        self._deaf = False  # refused: only waiting for the client to stop sending
+        self._begun = False  # a request has begun, and its deadline is set
+        self._deadline = _NEVER
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._deadline = time.monotonic() + self._server.options.idle_limit_s
+        if not self._server.opened(self):
+            self._transport.write(render_response(Response(503), keep_alive=False))
+            self._transport.close()
+            self._deaf = True
+
+    def data_received(self, data: bytes) -> None:
+        if self._deaf:
+            return
+        self._parser.feed(data)
+        if self._call is None:
+            self._advance()
+        elif self._parser.buffered_bytes > _AHEAD_BYTES and self._transport is not None:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        self._peer_ended = True
+        if self._deaf:
+            return False
+        if self._call is not None:
+            return self._server.options.half_open
+        try:
+            self._parser.eof()
+        except ProtocolError as error:
+            self._refuse(error)
+            self.close()
+            return True  # close() closes once the refusal is sent
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._transport = None
+        self._deaf = True
+        call, self._call = self._call, None
+        self._server.lost(self, call)
+
+    def pause_writing(self) -> None:
+        self._writing_paused = True
+        self._deadline = time.monotonic() + self._server.options.request_limit_s
+
+    def resume_writing(self) -> None:
+        self._writing_paused = False
+        self._deadline = time.monotonic() + self._server.options.idle_limit_s
+
+    # the server's side
+
+    def reply(self, response: Response) -> None:
+        self._call = None
+        transport = self._transport
+        if transport is None:
+            return
+        keep_alive = self._keep_alive and not self._peer_ended
+        self._deadline = time.monotonic() + self._server.options.idle_limit_s
+        transport.write(render_response(response, date=self._server.date(), keep_alive=keep_alive))
+        if not keep_alive:
+            self._deaf = True
+            transport.close()
+        elif not self._advancing:
+            if self._reading_paused:
+                self._reading_paused = False
+                transport.resume_reading()
+            if self._parser.mid_request:
+                self._advance()
+
+    def close(self) -> None:
+        """Close once everything is sent."""
+        self._deaf = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close now."""
+        self._deaf = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def check_deadline(self, now: float) -> None:
+        """Cut off a client that is too slow."""
+        if now < self._deadline or self._transport is None:
+            return
+        if self._writing_paused or self._deaf:
+            self.abort()
+        elif self._parser.mid_request and self._call is None:
+            limit_s = self._server.options.request_limit_s
+            self._refuse(
+                ProtocolError(f"reading a request: not whole after {limit_s:.0f} s; send faster", status=408)
+            )
+        else:
+            self.close()
+
+    def _advance(self) -> None:
+        """Take requests from the parser as long as each is answered at once."""
+        self._advancing = True
+        try:
+            while self._call is None and not self._deaf:
+                event = self._parser.next_event()
+                if event is NEED_DATA:
+                    self._await_rest()
+                    break
+                if event is CONTINUE:
+                    if self._transport is not None:
+                        self._transport.write(CONTINUE_RESPONSE)
+                elif isinstance(event, Request):
+                    self._deadline = _NEVER
+                    self._keep_alive = event.keep_alive
+                    self._call = call = self._server.number(self)
+                    self._server.handler.on_request(call, event)
+        except ProtocolError as error:
+            self._refuse(error)
+        finally:
+            self._advancing = False
+
+    def _await_rest(self) -> None:
+        """The request's deadline begins with its first byte and is not moved by the next ones."""
+        if not self._parser.mid_request:
+            self._begun = False
+        elif not self._begun:
+            self._begun = True
+            self._deadline = time.monotonic() + self._server.options.request_limit_s
+
+    def _refuse(self, error: ProtocolError) -> None:
+        self._deaf = True
+        self._deadline = time.monotonic() + _LINGER_S
+        transport = self._transport
+        if transport is None:
+            return
+        response = self._server.handler.render_refusal(error)
+        transport.write(render_response(response, date=self._server.date(), keep_alive=False))
+        if transport.can_write_eof() and not self._peer_ended:
+            transport.write_eof()
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def render_date(epoch_s: int) -> str:
+    """An IMF-fixdate; names from tables, since `strftime` follows the locale."""
+    t = time.gmtime(epoch_s)
+    return (
+        f"{_DAYS[t.tm_wday]}, {t.tm_mday:02d} {_MONTHS[t.tm_mon - 1]} {t.tm_year} "
+        f"{t.tm_hour:02d}:{t.tm_min:02d}:{t.tm_sec:02d} GMT"
+    )

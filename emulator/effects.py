@@ -1,0 +1,158 @@
+"""The effects of the life cycle, carried out: on the process, the timer, the runtime's connections and the
+log.
+
+The hands to `lifecycle`'s head. What the world does in return (an exit, a timer, a failed start) is reported
+to `Events` and never acted on here. The one effect that is not here is Finish: it concerns callers, and they
+are the engine's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
+
+from . import answers, limits, report, runtime_api
+from .errors import CommandNotStartedError
+from .http1 import Response
+from .invoke_api import VERSION
+from .lifecycle import Announce, Deliver, Kill, Note, Reply, ReportInit, SetTimer, Spawn, Terminate
+from .process import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .connection import HttpServer
+    from .log import Log
+    from .values import Settings
+
+WorldEffect = Union[Spawn, Kill, Terminate, SetTimer, Reply, Deliver, Announce, ReportInit, Note]
+
+_JSON_HEADERS = (("Content-Type", "application/json"),)
+
+
+class Events(NamedTuple):
+    """Who wants to know what the world did: the timer fired; the process ended (`how` as from
+    `answers.describe_exit`); the process could not be started.
+    """
+
+    on_timer: Callable[[], None]
+    on_exit: Callable[[str | None], None]
+    on_not_started: Callable[[CommandNotStartedError], None]
+
+
+class Effects:
+    """Carries out effects for one environment, on the running event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        variables: Mapping[str, str],
+        cwd: str,
+        server: HttpServer,
+        log: Log,
+        events: Events,
+    ) -> None:
+        self._settings = settings
+        self._variables = variables
+        self._cwd = cwd
+        self._server = server
+        self._log = log
+        self._events = events
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._process: Process | None = None
+        self._gone = asyncio.Event()
+        self._gone.set()
+        self._last_peak_kb = 0
+
+    def perform(self, effect: WorldEffect) -> None:
+        """Carry out one effect, now."""
+        if isinstance(effect, (Spawn, Kill, Terminate)):
+            self._perform_on_process(effect)
+        elif isinstance(effect, SetTimer):
+            self._set_timer(effect.delay_s)
+        elif isinstance(effect, Reply):
+            self._server.reply(effect.call, Response(effect.reply.status, _JSON_HEADERS, effect.reply.body))
+        elif isinstance(effect, Deliver):
+            self._deliver(effect)
+        elif isinstance(effect, Announce):
+            self._log.platform(report.render_start(effect.invocation.request_id, VERSION))
+        elif isinstance(effect, ReportInit):
+            line = report.render_init_report(
+                effect.duration_s, phase=effect.phase, status=effect.status, error_type=effect.error_type
+            )
+            self._drain_and_write(line)
+        else:
+            self._drain_and_write(f"{effect.text}\n".encode())
+
+    def drain(self) -> None:
+        """Pass on the runtime's output that is there already."""
+        if self._process is not None:
+            self._process.drain()
+
+    def max_memory_mb(self) -> int:
+        """The high-water mark of the environment's process tree, rounded up; of the last one, if it is
+        gone."""
+        if self._process is not None:
+            self._last_peak_kb = self._process.sample_memory_kb()
+        return (self._last_peak_kb + 1023) // 1024
+
+    async def wait_gone(self) -> None:
+        """Until the process has ended, with SIGKILL after `limits.TERMINATE_GRACE_S`."""
+        try:
+            await asyncio.wait_for(self._gone.wait(), limits.TERMINATE_GRACE_S)
+        except asyncio.TimeoutError:
+            if self._process is not None:
+                self._process.kill()
+            await self._gone.wait()
+
+    def _perform_on_process(self, effect: Spawn | Kill | Terminate) -> None:
+        if isinstance(effect, Spawn):
+            self._spawn()
+        elif self._process is None:
+            return
+        elif isinstance(effect, Kill):
+            self.max_memory_mb()  # afterwards there is nothing left to measure
+            self._process.kill()
+        else:
+            self._process.terminate()
+
+    def _spawn(self) -> None:
+        try:
+            self._process = Process(
+                self._settings.command,
+                environment=self._variables,
+                cwd=self._cwd,
+                loop=self._loop,
+                stdout=self._log.stdout,
+                stderr=self._log.stderr,
+                on_exit=self._on_exit,
+            )
+        except CommandNotStartedError as error:
+            self._events.on_not_started(error)
+            return
+        self._last_peak_kb = 0
+        self._gone.clear()
+
+    def _on_exit(self, returncode: int) -> None:
+        self.max_memory_mb()
+        self._process = None
+        self._server.drop_connections()  # calls of a dead runtime must not count for the next one
+        self._gone.set()
+        self._events.on_exit(answers.describe_exit(returncode))
+
+    def _set_timer(self, delay_s: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if delay_s is None else self._loop.call_later(delay_s, self._events.on_timer)
+
+    def _deliver(self, effect: Deliver) -> None:
+        deadline_ms = int((time.time() + effect.deadline_s - self._loop.time()) * 1000)
+        headers = runtime_api.render_event_headers(effect.invocation, deadline_ms)
+        self._server.reply(effect.call, Response(200, headers, effect.invocation.event))
+
+    def _drain_and_write(self, line: bytes) -> None:
+        self.drain()
+        self._log.platform(line)

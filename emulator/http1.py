@@ -1,0 +1,354 @@
+"""HTTP/1.1 as both ports speak it, without IO: bytes in, requests out; and responses to bytes.
+
+Why our own: the standard library's server is a thread per connection and forgiving where a proxy in front of
+it may be strict, and that disagreement is how requests are smuggled. This one accepts a subset and refuses
+everything else:
+
+- origin-form targets, HTTP/1.0 and 1.1, lines that end in CR LF, no folded headers, no space before a
+header's colon;
+- a body has either one Content-Length or `Transfer-Encoding: chunked`; both, several, or other codings are
+refused;
+- head, chunk lines, trailers and body are bounded. A body over its limit is read and dropped, and the request
+then says how large
+  it was; over the drain limit the peer is refused.
+
+The parser is fed with whatever arrived and asked for the next event until it wants more. It never answers,
+never closes, and knows neither Lambda nor sockets. Any bytes raise nothing but `ProtocolError`, after which
+the parser is dead.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple, Optional, Union
+
+from . import limits
+from .errors import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+# RFC 9110 5.6.2 (token), RFC 9112 3 (request-line). The target is visible ASCII: a space or a control
+# character would split it.
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (/[\x21-\x7e]*) HTTP/1\.([01])")
+_HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_DIGITS = re.compile(r"[0-9]{1,15}")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+
+_CHUNK_LINE_LIMIT_BYTES = 256
+
+# What a chunked body expects when it is not in the middle of a chunk.
+_AT_CHUNK_LINE = -1
+_AT_TRAILERS = -2
+
+REASONS = {
+    100: "Continue", 200: "OK", 202: "Accepted", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
+    405: "Method Not Allowed", 408: "Request Timeout", 413: "Content Too Large", 417: "Expectation Failed",
+    429: "Too Many Requests", 431: "Request Header Fields Too Large", 500: "Internal Server Error",
+    501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable", 505: "HTTP Version Not Supported",
+}  # fmt: skip
+"""Reason phrases of RFC 9110 15, for the statuses the two ports use."""
+
+
+class Limits(NamedTuple):
+    """Bounds of one request, in bytes."""
+
+    head_bytes: int = limits.HEAD_LIMIT_BYTES
+    body_bytes: int = limits.PAYLOAD_LIMIT_BYTES
+    drain_bytes: int = limits.DRAIN_LIMIT_BYTES
+
+
+class Request(NamedTuple):
+    """One complete request.
+
+    `headers` and `trailers` have lower-case names; a repeated header's values are joined with ", " (RFC 9110
+    5.3). `body_size` is what the peer sent; `body` is empty when that is over the limit (`oversize`).
+    """
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+    body_size: int
+    keep_alive: bool
+    oversize: bool = False
+    trailers: Mapping[str, str] = {}
+
+
+class Response(NamedTuple):
+    """What a request is answered with. `headers` come without Content-Length.
+
+    Header values must not contain line ends: what came through the parser does not, and the emulator's own
+    are checked.
+    """
+
+    status: int
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+
+
+class Continue(NamedTuple):
+    """The peer waits for `100 Continue` before it sends the body."""
+
+
+class NeedData(NamedTuple):
+    """Nothing more can be said before more bytes arrive."""
+
+
+Event = Union[Request, Continue, NeedData]
+
+CONTINUE = Continue()
+NEED_DATA = NeedData()
+
+
+class _Head(NamedTuple):
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    keep_alive: bool
+
+
+class RequestParser:
+    """The requests of one connection.
+
+    `feed` what arrived, then call `next_event` until it returns `NEED_DATA`. `eof` when the peer will send no
+    more.
+    """
+
+    def __init__(self, bounds: Limits) -> None:
+        self._bounds = bounds
+        self._buffer = bytearray()
+        self._searched = 0  # bytes of the buffer known not to end a head
+        self._head: _Head | None = None
+        self._expecting = False  # the peer waits for 100 Continue
+        self._chunked = False
+        self._remaining = 0  # bytes missing of the body or chunk, or one of the two below
+        self._body = bytearray()
+        self._size = 0
+
+    @property
+    def buffered_bytes(self) -> int:
+        """How many bytes wait here that are no event yet."""
+        return len(self._buffer) + len(self._body)
+
+    @property
+    def mid_request(self) -> bool:
+        """Whether a request has begun and is not complete."""
+        return self._head is not None or bool(self._buffer)
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes as they arrived."""
+        self._buffer += data
+
+    def eof(self) -> None:
+        """The peer sends no more. Raises `ProtocolError` if a request was cut in two."""
+        if self.mid_request:
+            raise ProtocolError("reading a request: the peer ended in the middle of it; send it whole")
+
+    def next_event(self) -> Event:
+        """The next thing that the bytes so far say. Raises `ProtocolError`."""
+        if self._head is None:
+            head = self._parse_head()
+            if head is None:
+                return NEED_DATA
+            self._head = head
+        if self._expecting:
+            self._expecting = False
+            if not self._buffer:  # a peer that did not wait needs no permission
+                return CONTINUE
+        return self._parse_chunked() if self._chunked else self._parse_sized()
+
+    def _parse_head(self) -> _Head | None:
+        buffer = self._buffer
+        while buffer.startswith(b"\r\n"):  # RFC 9112 2.2: empty lines before a request line are ignored
+            del buffer[:2]
+        end = buffer.find(b"\r\n\r\n", max(0, self._searched - 3))
+        if end > self._bounds.head_bytes or (end < 0 and len(buffer) > self._bounds.head_bytes):
+            raise ProtocolError(
+                f"reading a request: its line and headers exceed {self._bounds.head_bytes} bytes; send less",
+                status=431,
+            )
+        if end < 0:
+            self._searched = len(buffer)
+            return None
+        lines = bytes(buffer[:end]).split(b"\r\n")
+        del buffer[: end + 4]
+        self._searched = 0
+        return self._open(lines)
+
+    def _open(self, lines: list[bytes]) -> _Head:
+        match = _REQUEST_LINE.fullmatch(lines[0])
+        if match is None:
+            raise ProtocolError(
+                f"reading a request line: found {lines[0][:80]!r}; send METHOD /path HTTP/1.1"
+            )
+        method, target, minor = match[1].decode("ascii"), match[2].decode("ascii"), match[3]
+        headers = _parse_headers(lines[1:])
+        modern = minor == b"1"
+        if modern and ("host" not in headers or "," in headers["host"]):
+            raise ProtocolError(
+                f"reading a request: found Host {headers.get('host')!r}; send exactly one (RFC 9112 3.2)"
+            )
+        self._frame_body(headers, modern=modern)
+        connection = headers.get("connection", "").lower()
+        keep_alive = modern and "close" not in (option.strip() for option in connection.split(","))
+        return _Head(method, target, headers, keep_alive)
+
+    def _frame_body(self, headers: Mapping[str, str], *, modern: bool) -> None:
+        """Decide how the body ends (RFC 9112 6.3), refusing whatever two readers could understand in two
+        ways."""
+        coding, length = headers.get("transfer-encoding"), headers.get("content-length")
+        if coding is not None and (length is not None or not modern):
+            raise ProtocolError(
+                "reading a request: Transfer-Encoding together with Content-Length or HTTP/1.0; send one framing"
+            )
+        self._size = 0
+        self._body = bytearray()
+        self._chunked = coding is not None
+        if coding is not None:
+            if coding.lower() != "chunked":
+                raise ProtocolError(
+                    f"reading a request: Transfer-Encoding {coding!r}; only chunked is known", status=501
+                )
+            self._remaining = _AT_CHUNK_LINE
+        else:
+            if length is not None and _DIGITS.fullmatch(length) is None:
+                raise ProtocolError(
+                    f"reading a request: Content-Length {length[:40]!r}; send one decimal number"
+                )
+            self._remaining = int(length or 0)
+            self._check_drain(self._remaining)
+        expect = headers.get("expect")
+        if expect is not None and expect.lower() != "100-continue":
+            raise ProtocolError(
+                f"reading a request: Expect {expect[:40]!r}; only 100-continue is known", status=417
+            )
+        self._expecting = expect is not None and modern and (self._chunked or self._remaining > 0)
+        if self._expecting and self._remaining > self._bounds.body_bytes:
+            raise ProtocolError(
+                f"reading a request: its body would be {self._remaining} bytes; send {self._bounds.body_bytes} at most",
+                status=413,
+            )
+
+    def _check_drain(self, size: int) -> None:
+        if size > self._bounds.drain_bytes:
+            raise ProtocolError(
+                f"reading a request: its body has {size} bytes or more; send {self._bounds.body_bytes} at most",
+                status=413,
+            )
+
+    def _take(self) -> bool:
+        """Move what is here of the body or chunk into the body; whether that completed it."""
+        buffer = self._buffer
+        count = min(self._remaining, len(buffer))
+        if count:
+            self._size += count
+            self._remaining -= count
+            if self._size + self._remaining <= self._bounds.body_bytes:
+                self._body += buffer[:count] if count < len(buffer) else buffer
+            else:
+                self._body.clear()
+            del buffer[:count]
+        return self._remaining == 0
+
+    def _parse_sized(self) -> Event:
+        return self._finish({}) if self._take() else NEED_DATA
+
+    def _parse_chunked(self) -> Event:
+        while True:
+            if self._remaining == _AT_CHUNK_LINE:
+                line = self._line(_CHUNK_LINE_LIMIT_BYTES)
+                if line is None:
+                    return NEED_DATA
+                match = _CHUNK_LINE.fullmatch(line)
+                if match is None:
+                    raise ProtocolError(f"reading a chunk: found {line[:40]!r}; send its size in hexadecimal")
+                size = int(match[1], 16)
+                self._check_drain(self._size + size)
+                self._remaining = size or _AT_TRAILERS
+            if self._remaining == _AT_TRAILERS:
+                return self._parse_trailers()
+            if self._remaining and not self._take():
+                return NEED_DATA
+            if len(self._buffer) < len(b"\r\n"):
+                return NEED_DATA
+            if self._buffer[:2] != b"\r\n":
+                raise ProtocolError(
+                    f"reading a chunk: found {bytes(self._buffer[:8])!r} after it; end it with CR LF"
+                )
+            del self._buffer[:2]
+            self._remaining = _AT_CHUNK_LINE
+
+    def _parse_trailers(self) -> Event:
+        buffer = self._buffer
+        if buffer.startswith(b"\r\n"):
+            del buffer[:2]
+            return self._finish({})
+        end = buffer.find(b"\r\n\r\n")
+        if (len(buffer) if end < 0 else end) > self._bounds.head_bytes:
+            raise ProtocolError(
+                f"reading trailers: more than {self._bounds.head_bytes} bytes; send less", status=431
+            )
+        if end < 0:
+            return NEED_DATA
+        lines = bytes(buffer[:end]).split(b"\r\n")
+        del buffer[: end + 4]
+        return self._finish(_parse_headers(lines))
+
+    def _line(self, limit_bytes: int) -> bytes | None:
+        end = self._buffer.find(b"\r\n", 0, limit_bytes + 2)
+        if end < 0:
+            if len(self._buffer) > limit_bytes:
+                raise ProtocolError(f"reading a chunk: its first line exceeds {limit_bytes} bytes; send less")
+            return None
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 2]
+        return line
+
+    def _finish(self, trailers: Mapping[str, str]) -> Request:
+        head = self._head
+        if head is None:  # pragma: no cover - next_event sets it
+            raise ProtocolError("reading a body without a head")
+        oversize = self._size > self._bounds.body_bytes
+        body = b"" if oversize else bytes(self._body)
+        self._head = None
+        self._body = bytearray()
+        return Request(
+            head.method,
+            head.target,
+            head.headers,
+            body,
+            self._size,
+            head.keep_alive,
+            oversize=oversize,
+            trailers=trailers,
+        )
+
+
+def _parse_headers(lines: Iterable[bytes]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for line in lines:
+        raw_name, colon, raw_value = line.partition(b":")
+        if not colon or _HEADER_NAME.fullmatch(raw_name) is None or _CONTROL.search(raw_value) is not None:
+            raise ProtocolError(f"reading a header: found {line[:80]!r}; send Name: value on one line")
+        name = raw_name.decode("ascii").lower()
+        value = raw_value.strip(b" \t").decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def render_response(response: Response, *, date: str = "", keep_alive: bool = True) -> bytes:
+    """One response as bytes; Content-Length is always sent. `date` is an IMF-fixdate or empty."""
+    head = [f"HTTP/1.1 {response.status} {REASONS.get(response.status, 'Unknown')}\r\n"]
+    if date:
+        head.append(f"Date: {date}\r\n")
+    head.extend([f"{name}: {value}\r\n" for name, value in response.headers])
+    if not keep_alive:
+        head.append("Connection: close\r\n")
+    head.append(f"Content-Length: {len(response.body)}\r\n\r\n")
+    return "".join(head).encode("latin-1") + response.body
+
+
+CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
+"""The interim response to `Expect: 100-continue`."""

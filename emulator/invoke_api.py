@@ -1,0 +1,130 @@
+"""The Invoke operation of the Lambda API as a translation: a caller's HTTP request to what is to be run, an
+outcome to HTTP.
+
+Statuses and bodies are those of AWS's emulator; added is what the API has and that emulator lacks: the
+function error, version, request id and log headers that AWS's SDKs read, and errors in the form they parse.
+It decides nothing about running and never touches a socket.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from typing import TYPE_CHECKING, NamedTuple, Optional, Union
+
+from . import limits
+from .answers import render_json
+from .http1 import Response
+
+if TYPE_CHECKING:
+    from .http1 import Request
+    from .values import Outcome
+
+VERSION = "$LATEST"
+
+_SERVER_ERROR = 500  # from here on it is our fault; RFC 9110 15.6
+
+_PATH = re.compile(r"/2015-03-31/functions/([^/?]+)/invocations(?:\?.*)?")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+class InvokeRequest(NamedTuple):
+    """What a caller wants run. `client_context` is JSON on one line."""
+
+    event: bytes
+    client_context: str | None
+    trace_id: str | None
+    wants_log: bool
+
+
+def parse_invoke(request: Request) -> InvokeRequest | Response:
+    """What a caller's request means, or why it is refused. The function's name is not looked at: there is one
+    function."""
+    if _PATH.fullmatch(request.target) is None:
+        return render_refusal(
+            404,
+            "ResourceNotFoundException",
+            f"Found {request.target[:200]!r}; POST to /2015-03-31/functions/function/invocations",
+        )
+    if request.method != "POST":
+        return render_refusal(405, "MethodNotAllowedException", f"Found method {request.method!r}; use POST")
+    if request.oversize:
+        return render_too_large(request.body_size)
+    invocation_type = request.headers.get("x-amz-invocation-type", "RequestResponse")
+    if invocation_type != "RequestResponse":
+        return render_refusal(
+            400,
+            "InvalidParameterValueException",
+            f"Found invocation type {invocation_type!r}; this emulator runs RequestResponse only",
+        )
+    try:
+        client_context = parse_client_context(request.headers.get("x-amz-client-context", ""))
+    except ValueError:
+        return render_refusal(
+            400,
+            "InvalidRequestContentException",
+            "Client context must be a valid Base64-encoded JSON object.",
+        )
+    return InvokeRequest(
+        request.body,
+        client_context,
+        request.headers.get("x-amzn-trace-id") or None,
+        request.headers.get("x-amz-log-type") == "Tail",
+    )
+
+
+def parse_client_context(text: str) -> str | None:
+    """The caller's context from base64 to JSON that fits a header, None if there is none. Raises
+    `ValueError`."""
+    if not text:
+        return None
+    try:
+        value = json.loads(base64.b64decode(text, validate=True))
+    except (binascii.Error, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(value, dict):
+        raise ValueError(f"expected an object, found {type(value).__name__}")
+    return json.dumps(value)
+
+
+def render_outcome(outcome: Outcome, *, wants_log: bool) -> Response:
+    """The response to the caller of an invocation."""
+    headers = [
+        ("Content-Type", outcome.content_type),
+        ("X-Amzn-RequestId", outcome.request_id),
+        ("X-Amz-Executed-Version", VERSION),
+    ]
+    if outcome.function_error is not None:
+        headers.append(("X-Amz-Function-Error", outcome.function_error))
+    if wants_log:
+        start, end = outcome.report
+        log = (start + outcome.log + end)[-limits.LOG_RESULT_BYTES :]
+        headers.append(("X-Amz-Log-Result", base64.b64encode(log).decode("ascii")))
+    return Response(outcome.status, tuple(headers), outcome.payload)
+
+
+def render_refusal(status: int, error_type: str, message: str) -> Response:
+    """An error of the API itself, in the form AWS's SDKs parse: the type in a header, the message in the
+    body."""
+    return Response(
+        status,
+        (("Content-Type", "application/json"), ("X-Amzn-ErrorType", error_type)),
+        render_json({"Type": "User" if status < _SERVER_ERROR else "Service", "message": message}),
+    )
+
+
+def render_too_large(size: int) -> Response:
+    """The event exceeds the limit."""
+    return render_refusal(
+        413,
+        "RequestTooLargeException",
+        f"Request of {size} bytes must be smaller than {limits.PAYLOAD_LIMIT_BYTES + 1} bytes "
+        "for the InvokeFunction operation",
+    )
+
+
+def is_header_value(text: str) -> bool:
+    """Whether a text fits into a header line: no line ends, no control characters, Latin-1."""
+    return _HEADER_VALUE.fullmatch(text) is not None

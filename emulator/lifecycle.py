@@ -1,0 +1,597 @@
+"""The life of one execution environment: a table of what each event means in each state.
+
+An environment is one runtime process at a time and at most one invocation. Events come from three sides: the
+emulator (`start`, `invoke`, `close`), the runtime's calls to its API (`next`, `response`, `error`,
+`init_error`, and a poll whose connection was lost), and the system (`exited`, `not_started`, `timer`). Each
+event is a function `on_…(environment, event, now) → Step`: the next environment and the effects that the
+shell has to carry out in that order. Behind each stands a table with a row for every state.
+
+    DOWN          no process; the next invocation starts one
+    STARTING      the process runs and has not polled yet
+    BROKEN        it reported that its init failed, and is about to exit
+    READY         it polls, nothing is asked of it
+    ABSENT        initialised and idle, but its poll was lost: it has to poll again
+    RUNNING       an event is (or, after a lost poll, will be) with it
+    RESPONDED     it posted an answer; the invocation ends with its next poll, as the platform counts
+    background work too JAMMED        it posted an answer with an unknown response mode, and gets only
+    refusals from here on (AWS's emulator does so) STOPPING      it was killed and its exit has not been
+    noticed yet CLOSED        the end
+
+Two clocks. An environment is first started ahead of any invocation (phase `init`): that has a limit of its
+own, is reported as Init Duration, and an invocation that arrives meanwhile waits without its clock running.
+If that init fails, or when the environment died later, the runtime is started again within the invocation
+(phase `invoke`): then the function's timeout covers both, and no Init Duration is reported. There is one
+timer, set and cleared by effects; `now` is monotonic seconds.
+
+Everything here is a function from values to values. It starts no process, reads no clock and knows no HTTP.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
+
+from . import answers, limits
+from .errors import InternalError
+from .values import Answer, Invocation, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class State(enum.Enum):
+    """The states of the table above."""
+
+    DOWN = "down"
+    STARTING = "starting"
+    BROKEN = "broken"
+    READY = "ready"
+    ABSENT = "absent"
+    RUNNING = "running"
+    RESPONDED = "responded"
+    JAMMED = "jammed"
+    STOPPING = "stopping"
+    CLOSED = "closed"
+
+
+class Environment(NamedTuple):
+    """An environment between two events.
+
+    `clock_s` is when the invocation's time began, None while it waits for the init ahead of it. `announced`
+    tells whether its START line was written. `poll` is the call that waits for an event.
+    """
+
+    timeout_s: float
+    init_limit_s: float = limits.INIT_LIMIT_S
+    state: State = State.DOWN
+    in_init_phase: bool = True
+    invocation: Invocation | None = None
+    announced: bool = False
+    clock_s: float | None = None
+    spawned_s: float = 0.0
+    poll: int | None = None
+    answer: Answer | None = None
+    init_s: float | None = None
+
+
+# Events that carry something. A `call` is the shell's number for one HTTP exchange that awaits a Reply or a
+# Deliver.
+
+
+class Post(NamedTuple):
+    """The runtime posted to `/response` or `/error`. `size` is what it sent; `answer.body` is empty if that
+    is over the limit."""
+
+    call: int
+    request_id: str
+    answer: Answer
+    size: int
+    mode_known: bool = True
+
+
+class InitError(NamedTuple):
+    """The runtime posted to `/init/error`."""
+
+    call: int
+    answer: Answer
+
+
+class Exited(NamedTuple):
+    """The process ended; `how` is e.g. "exit status 3" or "signal: killed", None for exit status 0."""
+
+    how: str | None
+
+
+# Effects
+
+
+class Spawn(NamedTuple):
+    """Start the runtime's process."""
+
+
+class Kill(NamedTuple):
+    """Kill the runtime's whole process group."""
+
+
+class Terminate(NamedTuple):
+    """End the process group in good order: SIGTERM, then SIGKILL."""
+
+
+class SetTimer(NamedTuple):
+    """Give `on_timer` a call in this many seconds, replacing the timer that was set; never, if None."""
+
+    delay_s: float | None
+
+
+class Reply(NamedTuple):
+    """Answer a runtime's call."""
+
+    call: int
+    reply: answers.Reply
+
+
+class Deliver(NamedTuple):
+    """Answer a runtime's poll with the event."""
+
+    call: int
+    invocation: Invocation
+    deadline_s: float
+
+
+class Announce(NamedTuple):
+    """Write the START line."""
+
+    invocation: Invocation
+
+
+class ReportInit(NamedTuple):
+    """Write the platform's line about an init that failed."""
+
+    duration_s: float
+    phase: str
+    status: str
+    error_type: str | None
+
+
+class Note(NamedTuple):
+    """Write a line into the log."""
+
+    text: str
+
+
+class Finish(NamedTuple):
+    """The invocation is over: write END and REPORT and hand the result to its caller."""
+
+    result: Result
+
+
+Effect = Union[Spawn, Kill, Terminate, SetTimer, Reply, Deliver, Announce, ReportInit, Note, Finish]
+
+
+class Step(NamedTuple):
+    """What an event leads to."""
+
+    environment: Environment
+    effects: tuple[Effect, ...] = ()
+
+
+_NO_TIMER = SetTimer(None)
+
+
+def on_start(environment: Environment, now: float) -> Step:
+    """Initialise ahead of any invocation. Raises `InternalError` unless nothing was started before."""
+    if environment.state is not State.DOWN:
+        raise InternalError(f"starting an environment that is {environment.state.value}")
+    started = environment._replace(state=State.STARTING, in_init_phase=True, spawned_s=now)
+    return Step(started, (Spawn(), SetTimer(environment.init_limit_s)))
+
+
+# invoke
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def on_invoke(environment: Environment, invocation: Invocation, now: float) -> Step:
+    """An invocation is assigned. Raises `InternalError` if there is one already: the caller queues them."""
+    if environment.invocation is not None:
+        raise InternalError(
+            f"assigning {invocation.request_id} while {environment.invocation.request_id} is not over"
+        )
+    return _INVOKE[environment.state](environment._replace(invocation=invocation), now)
+
+
+def _invoke_down(environment: Environment, now: float) -> Step:
+    return _start_within_invocation(environment._replace(clock_s=now), now)
+
+
+def _invoke_wait(environment: Environment, now: float) -> Step:
+    del now  # its clock begins when the init or the exit before it is over
+    return Step(environment)
+
+
+def _invoke_ready(environment: Environment, now: float) -> Step:
+    running, effects = _begin(environment, now)
+    if environment.poll is None or running.invocation is None:
+        raise InternalError("a ready environment without a poll")
+    deliver = Deliver(environment.poll, running.invocation, now + environment.timeout_s)
+    return Step(running._replace(poll=None), (*effects, deliver))
+
+
+def _invoke_absent(environment: Environment, now: float) -> Step:
+    running, effects = _begin(environment, now)
+    return Step(running, effects)
+
+
+def _invoke_impossible(environment: Environment, now: float) -> Step:
+    del now
+    raise InternalError(f"assigning an invocation to an environment that is {environment.state.value}")
+
+
+def _begin(environment: Environment, now: float) -> Step:
+    """Start the invocation's clock on an initialised runtime."""
+    running = environment._replace(state=State.RUNNING, clock_s=now, announced=True)
+    if running.invocation is None:
+        raise InternalError("beginning without an invocation")
+    return Step(running, (Announce(running.invocation), SetTimer(environment.timeout_s)))
+
+
+def _start_within_invocation(environment: Environment, now: float) -> Step:
+    """Start the runtime on the invocation's time; its clock runs from now if it did not before."""
+    clock_s = now if environment.clock_s is None else environment.clock_s
+    left_s = max(0.0, environment.timeout_s - (now - clock_s))
+    started = environment._replace(
+        state=State.STARTING, in_init_phase=False, clock_s=clock_s, spawned_s=now, init_s=None
+    )
+    return Step(started, (Spawn(), SetTimer(left_s)))
+
+
+_INVOKE: Mapping[State, Callable[[Environment, float], Step]] = {
+    State.DOWN: _invoke_down,
+    State.STARTING: _invoke_wait,
+    State.BROKEN: _invoke_wait,
+    State.READY: _invoke_ready,
+    State.ABSENT: _invoke_absent,
+    State.RUNNING: _invoke_impossible,
+    State.RESPONDED: _invoke_impossible,
+    State.JAMMED: _invoke_impossible,
+    State.STOPPING: _invoke_wait,
+    State.CLOSED: _invoke_impossible,
+}
+
+
+# the runtime polls
+# ----------------------------------------------------------------------------------------------------
+
+
+def on_next(environment: Environment, call: int, now: float) -> Step:
+    """The runtime asks for the next event."""
+    return _NEXT[environment.state](environment, call, now)
+
+
+def _next_refused(environment: Environment, call: int, now: float) -> Step:
+    del now
+    return Step(environment, (Reply(call, answers.invalid_transition(environment.state.value, "ready")),))
+
+
+def _next_starting(environment: Environment, call: int, now: float) -> Step:
+    """Its first poll ends the init."""
+    init_s = now - environment.spawned_s if environment.in_init_phase else None
+    ready = environment._replace(state=State.READY, poll=call, init_s=init_s)
+    if environment.invocation is None:
+        return Step(ready, (_NO_TIMER,))
+    if environment.clock_s is None:
+        return _invoke_ready(ready, now)
+    running = ready._replace(state=State.RUNNING, poll=None, announced=True)
+    deliver = Deliver(call, environment.invocation, environment.clock_s + environment.timeout_s)
+    return Step(running, (Announce(environment.invocation), deliver))
+
+
+def _next_ready(environment: Environment, call: int, now: float) -> Step:
+    """A second poll replaces the first: its client may have given up and come again before we saw it go."""
+    del now
+    if environment.poll is None:
+        return Step(environment._replace(state=State.READY, poll=call))
+    old = Reply(environment.poll, answers.invalid_transition(environment.state.value, "ready"))
+    return Step(environment._replace(poll=call), (old,))
+
+
+def _next_running(environment: Environment, call: int, now: float) -> Step:
+    """A poll during an invocation gets the same event again, as from AWS's emulator: the first delivery may
+    have been lost."""
+    del now
+    if environment.invocation is None or environment.clock_s is None:
+        raise InternalError("a running environment without an invocation")
+    return Step(
+        environment, (Deliver(call, environment.invocation, environment.clock_s + environment.timeout_s),)
+    )
+
+
+def _next_responded(environment: Environment, call: int, now: float) -> Step:
+    """The poll after an answer ends the invocation."""
+    if environment.answer is None:
+        raise InternalError("responded without an answer")
+    result = _result(environment, now, 200, environment.answer)
+    return Step(_idle(environment)._replace(state=State.READY, poll=call), (_NO_TIMER, Finish(result)))
+
+
+_NEXT: Mapping[State, Callable[[Environment, int, float], Step]] = {
+    State.DOWN: _next_refused,
+    State.STARTING: _next_starting,
+    State.BROKEN: _next_refused,
+    State.READY: _next_ready,
+    State.ABSENT: _next_ready,
+    State.RUNNING: _next_running,
+    State.RESPONDED: _next_responded,
+    State.JAMMED: _next_refused,
+    State.STOPPING: _next_refused,
+    State.CLOSED: _next_refused,
+}
+
+
+def on_poll_lost(environment: Environment, call: int) -> Step:
+    """The connection of a call was closed. Only a poll that waits is news; an event already delivered may be
+    polled for again."""
+    if environment.state is State.READY and environment.poll == call:
+        return Step(environment._replace(state=State.ABSENT, poll=None))
+    return Step(environment)
+
+
+# the runtime answers
+# --------------------------------------------------------------------------------------------------
+
+
+def on_post(environment: Environment, post: Post) -> Step:
+    """The runtime posted a response or an error.
+
+    The id is checked before the state, and a wrong one changes nothing. An answer over the limit is told 413
+    and becomes the platform's own error about it.
+    """
+    if environment.invocation is None or environment.invocation.request_id != post.request_id:
+        return Step(environment, (Reply(post.call, answers.INVALID_REQUEST_ID),))
+    return _POST[environment.state](environment, post)
+
+
+def _post_running(environment: Environment, post: Post) -> Step:
+    if not post.mode_known:
+        jammed = environment._replace(state=State.JAMMED, answer=answers.INVALID_RESPONSE_MODE)
+        return Step(jammed, (Reply(post.call, answers.INVALID_FUNCTION_RESPONSE_MODE),))
+    responded = environment._replace(state=State.RESPONDED)
+    if post.size > limits.PAYLOAD_LIMIT_BYTES:
+        return Step(
+            responded._replace(answer=answers.RESPONSE_TOO_LARGE),
+            (Reply(post.call, answers.ENTITY_TOO_LARGE),),
+        )
+    return Step(responded._replace(answer=post.answer), (Reply(post.call, answers.ACCEPTED),))
+
+
+def _post_refused(environment: Environment, post: Post) -> Step:
+    wanted = "response" if post.answer.error_type is None else "error"
+    return Step(environment, (Reply(post.call, answers.invalid_transition(environment.state.value, wanted)),))
+
+
+_POST: Mapping[State, Callable[[Environment, Post], Step]] = {
+    state: _post_running if state is State.RUNNING else _post_refused for state in State
+}
+
+
+def on_init_error(environment: Environment, error: InitError) -> Step:
+    """The runtime reported that its init failed: accepted once, before its first poll."""
+    if environment.state is not State.STARTING:
+        return Step(
+            environment,
+            (Reply(error.call, answers.invalid_transition(environment.state.value, "initError")),),
+        )
+    broken = environment._replace(state=State.BROKEN, answer=error.answer)
+    return Step(broken, (Reply(error.call, answers.ACCEPTED), SetTimer(limits.ERROR_EXIT_GRACE_S)))
+
+
+# the process ends
+# -----------------------------------------------------------------------------------------------------
+
+
+def on_exited(environment: Environment, event: Exited, now: float) -> Step:
+    """The runtime's process is gone, by itself or killed."""
+    return _EXITED[environment.state](environment._replace(poll=None), event, now)
+
+
+def _exited_init(environment: Environment, event: Exited, now: float) -> Step:
+    """Init failed: ahead of an invocation it is tried again with the next one, within an invocation it is its
+    result.
+
+    An exit without a report leaves the body empty, as AWS's emulator does; the log says why.
+    """
+    answer = environment.answer or Answer(b"", error_type=answers.EXIT_ERROR)
+    phase = "init" if environment.in_init_phase else "invoke"
+    report = ReportInit(now - environment.spawned_s, phase, "error", answer.error_type)
+    down = environment._replace(state=State.DOWN, answer=None)
+    if environment.in_init_phase:
+        return _retry_or_rest(down, (_NO_TIMER, report), now)
+    if environment.answer is None:
+        return _failed(down, now, answer, (report,), answers.exit_message(event.how))
+    return _failed(down, now, answer, (report,), None)
+
+
+def _exited_idle(environment: Environment, event: Exited, now: float) -> Step:
+    del now
+    return Step(
+        _idle(environment), (Note(f"Error: {answers.exit_message(event.how)} between two invocations"),)
+    )
+
+
+def _exited_running(environment: Environment, event: Exited, now: float) -> Step:
+    message = answers.exit_message(event.how)
+    request_id = environment.invocation.request_id if environment.invocation else ""
+    return _failed(
+        environment, now, environment.answer or answers.exit_error(request_id, message), (), message
+    )
+
+
+def _exited_stopping(environment: Environment, event: Exited, now: float) -> Step:
+    del event  # we killed it
+    return _retry_or_rest(environment, (), now)
+
+
+def _exited_closed(environment: Environment, event: Exited, now: float) -> Step:
+    del event, now
+    return Step(environment)
+
+
+def _exited_impossible(environment: Environment, event: Exited, now: float) -> Step:
+    del now
+    raise InternalError(
+        f"an exit ({event.how}) of a process that an environment which is {environment.state.value} has not"
+    )
+
+
+def _retry_or_rest(environment: Environment, effects: tuple[Effect, ...], now: float) -> Step:
+    if environment.invocation is None:
+        return Step(environment._replace(state=State.DOWN), effects)
+    restarted, more = _start_within_invocation(environment, now)
+    return Step(restarted, (*effects, *more))
+
+
+_EXITED: Mapping[State, Callable[[Environment, Exited, float], Step]] = {
+    State.DOWN: _exited_impossible,
+    State.STARTING: _exited_init,
+    State.BROKEN: _exited_init,
+    State.READY: _exited_idle,
+    State.ABSENT: _exited_idle,
+    State.RUNNING: _exited_running,
+    State.RESPONDED: _exited_running,
+    State.JAMMED: _exited_running,
+    State.STOPPING: _exited_stopping,
+    State.CLOSED: _exited_closed,
+}
+
+
+def on_not_started(environment: Environment, message: str, now: float) -> Step:
+    """The process that `Spawn` asked for could not be started; `message` says why."""
+    if environment.state is not State.STARTING:
+        raise InternalError(f"a failed start in an environment that is {environment.state.value}")
+    down = environment._replace(state=State.DOWN)
+    if environment.invocation is None:
+        return Step(down, (_NO_TIMER, Note(f"Error: {message}")))
+    return _failed(
+        down, now, answers.invalid_entrypoint(environment.invocation.request_id, message), (), message
+    )
+
+
+# time runs out
+# --------------------------------------------------------------------------------------------------------
+
+
+def on_timer(environment: Environment, now: float) -> Step:
+    """The time that the last `SetTimer` asked for is over."""
+    return _TIMER[environment.state](environment, now)
+
+
+def _timer_starting(environment: Environment, now: float) -> Step:
+    phase = "init" if environment.in_init_phase else "invoke"
+    report = ReportInit(now - environment.spawned_s, phase, "timeout", None)
+    if environment.in_init_phase:
+        return Step(environment._replace(state=State.STOPPING), (report, Kill()))
+    return _timed_out(environment, now, (report,))
+
+
+def _timer_broken(environment: Environment, now: float) -> Step:
+    del now
+    return Step(environment, (Kill(),))
+
+
+def _timer_running(environment: Environment, now: float) -> Step:
+    return _timed_out(environment, now, ())
+
+
+def _timer_late(environment: Environment, now: float) -> Step:
+    """It was cleared at the moment it fired."""
+    del now
+    return Step(environment)
+
+
+_TIMER: Mapping[State, Callable[[Environment, float], Step]] = {
+    State.DOWN: _timer_late,
+    State.STARTING: _timer_starting,
+    State.BROKEN: _timer_broken,
+    State.READY: _timer_late,
+    State.ABSENT: _timer_late,
+    State.RUNNING: _timer_running,
+    State.RESPONDED: _timer_running,
+    State.JAMMED: _timer_running,
+    State.STOPPING: _timer_late,
+    State.CLOSED: _timer_late,
+}
+
+
+def on_close(environment: Environment, now: float) -> Step:
+    """Nothing more is wanted: an invocation under way is given up."""
+    if environment.state is State.CLOSED:
+        return Step(environment)
+    effects: tuple[Effect, ...] = (_NO_TIMER, Terminate())
+    if environment.invocation is not None:
+        effects = (*effects, Finish(_result(environment, now, 503, answers.CLOSING, report_status="error")))
+    return Step(_idle(environment)._replace(state=State.CLOSED), effects)
+
+
+# results
+# --------------------------------------------------------------------------------------------------------------
+
+
+def _idle(environment: Environment) -> Environment:
+    """The environment without its invocation; down, unless the caller knows better."""
+    return environment._replace(
+        state=State.DOWN,
+        in_init_phase=False,
+        invocation=None,
+        announced=False,
+        clock_s=None,
+        poll=None,
+        answer=None,
+        init_s=None,
+    )
+
+
+def _failed(
+    environment: Environment, now: float, answer: Answer, before: tuple[Effect, ...], message: str | None
+) -> Step:
+    """The runtime died, and its invocation with it."""
+    if environment.invocation is None:
+        raise InternalError("failing without an invocation")
+    effects: list[Effect] = [_NO_TIMER, *before]
+    if not environment.announced:
+        effects.append(Announce(environment.invocation))
+    if message is not None:
+        effects.append(
+            Note(
+                f"RequestId: {environment.invocation.request_id} Error: {message}\n{answer.error_type or answers.EXIT_ERROR}"
+            )
+        )
+    effects.append(Finish(_result(environment, now, 502, answer, report_status="error")))
+    return Step(_idle(environment), tuple(effects))
+
+
+def _timed_out(environment: Environment, now: float, before: tuple[Effect, ...]) -> Step:
+    if environment.invocation is None or environment.clock_s is None:
+        raise InternalError("timing out without an invocation")
+    announce = () if environment.announced else (Announce(environment.invocation),)
+    # The platform reports the timeout as the duration, not how late the timer fired.
+    at_s = min(now, environment.clock_s + environment.timeout_s)
+    answer = answers.timed_out(environment.timeout_s)
+    finish = Finish(_result(environment, at_s, 200, answer, report_status="timeout"))
+    return Step(_idle(environment)._replace(state=State.STOPPING), (*before, *announce, Kill(), finish))
+
+
+def _result(
+    environment: Environment, now: float, status: int, answer: Answer, *, report_status: str | None = None
+) -> Result:
+    if environment.invocation is None:
+        raise InternalError("a result without an invocation")
+    duration_s = 0.0 if environment.clock_s is None else max(0.0, now - environment.clock_s)
+    failed = status != 200 or answer.error_type is not None
+    return Result(
+        invocation=environment.invocation,
+        status=status,
+        answer=answer,
+        function_error="Unhandled" if failed else None,
+        report_status=report_status,
+        duration_s=duration_s,
+        init_s=environment.init_s,
+    )

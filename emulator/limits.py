@@ -1,0 +1,68 @@
+"""The platform's numbers and ours, in one place, each with its unit and its origin. It never decides
+anything."""
+
+from __future__ import annotations
+
+# Platform
+# -------------------------------------------------------------------------------------------------------------
+
+PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024 + 100
+"""Largest event and largest buffered response; `MaxPayloadSize` of AWS's emulator, exact to the byte under
+observation."""
+
+INIT_LIMIT_S = 10.0
+"""How long a runtime may take to its first poll before the platform starts it again; Lambda's execution
+environment guide."""
+
+TIMEOUT_S = 3.0
+"""Lambda's default function timeout."""
+
+TIMEOUT_LIMIT_S = 900.0
+"""Lambda's largest function timeout."""
+
+MEMORY_MB = 128
+"""Lambda's default memory size."""
+
+MEMORY_LIMIT_MB = 10_240
+"""Lambda's largest memory size."""
+
+LOG_RESULT_BYTES = 4096
+"""How much of the log `X-Amz-Log-Type: Tail` returns; the Lambda API reference, Invoke."""
+
+# Ours
+# -----------------------------------------------------------------------------------------------------------------
+
+QUEUE_LIMIT = 128
+"""Invocations that may wait for the one environment before callers are told 429."""
+
+LOG_LIMIT_BYTES = 256 * 1024
+"""The end of a runtime's output that is kept for one `Outcome`; all of it is passed through."""
+
+ERROR_EXIT_GRACE_S = 1.0
+"""After the runtime reported a failed init it may finish its log and exit by itself; then it is killed."""
+
+TERMINATE_GRACE_S = 2.0
+"""Between SIGTERM and SIGKILL at the end; the platform's shutdown phase for a runtime lasts 2 s at most."""
+
+HEAD_LIMIT_BYTES = 64 * 1024
+"""Request line and headers. The largest header in use, the X-Ray error cause, is dropped by the runtimes at 1
+MiB; a runtime that sends more than this is told 431."""
+
+CAUSE_HEAD_LIMIT_BYTES = 1024 * 1024 + HEAD_LIMIT_BYTES
+"""Request line and headers on the Runtime API: an error cause just below its 1 MiB limit still fits."""
+
+DRAIN_LIMIT_BYTES = 64 * 1024 * 1024
+"""An oversize body is read and dropped up to here, so that its sender reads the 413 and not a reset
+connection."""
+
+REQUEST_LIMIT_S = 30.0
+"""From the first byte of a request to its last; and for a peer to take a response off our hands."""
+
+IDLE_LIMIT_S = 75.0
+"""A kept-alive connection without a request; nginx's default."""
+
+INVOKE_CONNECTIONS = 512
+"""Open connections on the invoke port. Each may hold one event."""
+
+RUNTIME_CONNECTIONS = 64
+"""Open connections on the Runtime API. A runtime needs one; some open one for each request."""

@@ -1,0 +1,149 @@
+"""The runtime's process: started in a session of its own, so that whatever it forks dies with it; its output;
+its end.
+
+The only module that starts, signals and reaps. It runs on the event loop's thread, except for one thread that
+waits for the exit: that works on every kernel, where pidfd and SIGCHLD do not. It decides nothing: when to
+start and whom to tell is the caller's.
+
+Order at the end matters. The waiting thread leaves the process unreaped, so that its number cannot be taken
+by another; then the group is killed, its output read to the last byte that is there, and only then is the
+process reaped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from typing import TYPE_CHECKING, Callable
+
+from .errors import CommandNotStartedError
+from .memory import max_memory_kb
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Mapping, Sequence
+
+_READ_BYTES = 64 * 1024  # a pipe's default capacity on Linux
+_DRAIN_READS = 64  # reads of one drain: up to 4 MiB, then a flood has to wait its turn
+
+Sink = Callable[[bytes], None]
+
+
+class Process:
+    """A started runtime. `on_exit(returncode)` is called once on the loop, after all its output went to the
+    sinks."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        cwd: str,
+        loop: asyncio.AbstractEventLoop,
+        stdout: Sink,
+        stderr: Sink,
+        on_exit: Callable[[int], None],
+    ) -> None:
+        self._loop = loop
+        self._on_exit = on_exit
+        try:
+            self._popen = subprocess.Popen(
+                list(command),
+                env=dict(environment),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise CommandNotStartedError(
+                f"starting the runtime {command[0]!r} in {cwd!r}: {error}; "
+                "give a program that exists and is executable there"
+            ) from error
+        self.pid = self._popen.pid
+        self._ended = False
+        self._peak_kb = 0
+        self._outputs = {}
+        for pipe, sink in ((self._popen.stdout, stdout), (self._popen.stderr, stderr)):
+            if pipe is not None:
+                os.set_blocking(pipe.fileno(), False)
+                self._outputs[pipe.fileno()] = (pipe, sink)
+                loop.add_reader(pipe.fileno(), self._read, pipe.fileno())
+        threading.Thread(target=self._wait, name=f"wait for runtime {self.pid}", daemon=True).start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether `on_exit` has been called."""
+        return self._ended
+
+    def drain(self) -> None:
+        """Pass on the output that is there already, so that a log is complete at the end of an invocation."""
+        for fd in list(self._outputs):
+            for _ in range(_DRAIN_READS):
+                if not self._read(fd):
+                    break
+
+    def sample_memory_kb(self) -> int:
+        """The high-water mark of its process tree so far, in KiB; after its end the last one that was
+        seen."""
+        if not self._ended:
+            self._peak_kb = max(self._peak_kb, max_memory_kb(self.pid))
+        return self._peak_kb
+
+    def kill(self) -> None:
+        """SIGKILL to the whole group."""
+        self._signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """SIGTERM to the whole group."""
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, number: int) -> None:
+        if not self._ended:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
+
+    def _read(self, fd: int) -> bool:
+        """Pass on one piece of output; whether there may be more."""
+        pipe, sink = self._outputs[fd]
+        try:
+            data = os.read(fd, _READ_BYTES)
+        except BlockingIOError:
+            return False
+        if data:
+            sink(data)
+            return True
+        self._loop.remove_reader(fd)
+        del self._outputs[fd]
+        pipe.close()
+        return False
+
+    def _wait(self) -> None:
+        """Runs on its own thread: wait for the exit without reaping."""
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
+            self._loop.call_soon_threadsafe(self._finish)
+
+    def _finish(self) -> None:
+        self._signal(signal.SIGKILL)  # what it forked and left behind
+        self._ended = True
+        self.drain()
+        for fd, (pipe, _) in list(self._outputs.items()):
+            # A descendant that left the session may hold the other end; nobody listens to it any more.
+            self._loop.remove_reader(fd)
+            pipe.close()
+        self._outputs.clear()
+        returncode = self._popen.wait()
+        self._reap_group()
+        self._on_exit(returncode)
+
+    def _reap_group(self) -> None:
+        """As process 1 of a container we inherit the runtime's orphans: reap those that were in its group."""
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-self.pid, os.WNOHANG)[0]:
+                pass

@@ -1,0 +1,119 @@
+"""The values that travel between the parts: what is run, what is asked, what came out. They hold no behaviour
+beyond checking themselves and never touch the world.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+from . import limits
+from .errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to run and under which limits.
+
+    `command` is the runtime's program and its arguments, e.g. `["python", "-m", "awslambdaric",
+    "app.handler"]`. `environment` is the complete environment of the runtime, to which
+    `variables.runtime_environment` adds what the platform sets; nothing is inherited from the emulator's own
+    process. `cwd` is the runtime's working directory, ours when None. `timeout_s` and `memory_mb` are the
+    function's; memory is reported, not enforced.
+
+    Raises `UsageError` for values that cannot be right.
+    """
+
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    cwd: str | None = None
+    timeout_s: float = limits.TIMEOUT_S
+    memory_mb: int = limits.MEMORY_MB
+    init_limit_s: float = limits.INIT_LIMIT_S
+    queue_limit: int = limits.QUEUE_LIMIT
+    log_limit_bytes: int = limits.LOG_LIMIT_BYTES
+
+    def __post_init__(self) -> None:
+        if isinstance(self.command, str) or not self.command or not self.command[0]:
+            raise UsageError(
+                f"reading the runtime's command: found {self.command!r}; give a program and its arguments as a list, "
+                'e.g. ["python", "-m", "awslambdaric", "app.handler"]'
+            )
+        if not 0 < self.timeout_s <= limits.TIMEOUT_LIMIT_S:
+            raise UsageError(
+                f"reading the function's timeout: found {self.timeout_s!r}; give seconds above 0 and up to "
+                f"{limits.TIMEOUT_LIMIT_S:.0f}"
+            )
+        if not 0 < self.memory_mb <= limits.MEMORY_LIMIT_MB:
+            raise UsageError(
+                f"reading the function's memory size: found {self.memory_mb!r}; give MB from 1 to {limits.MEMORY_LIMIT_MB}"
+            )
+        for name, value in (
+            ("init_limit_s", self.init_limit_s),
+            ("queue_limit", self.queue_limit),
+            ("log_limit_bytes", self.log_limit_bytes),
+        ):
+            if value < 0:
+                raise UsageError(f"reading {name}: found {value!r}; give a number that is not negative")
+
+
+class Invocation(NamedTuple):
+    """One event on its way to the runtime. Header values are single lines; None means the header is not
+    sent."""
+
+    request_id: str
+    event: bytes
+    function_arn: str
+    content_type: str = "application/json"
+    trace_id: str | None = None
+    client_context: str | None = None
+
+
+class Answer(NamedTuple):
+    """What a runtime posted for an invocation; `error_type` is None for a response, else the type of its
+    error."""
+
+    body: bytes
+    content_type: str = "application/json"
+    error_type: str | None = None
+
+
+class Result(NamedTuple):
+    """How an invocation ended, as the life cycle sees it: before memory and log are added to make an
+    `Outcome`."""
+
+    invocation: Invocation
+    status: int
+    answer: Answer
+    function_error: str | None
+    report_status: str | None
+    duration_s: float
+    init_s: float | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an invocation.
+
+    `status` is the HTTP status of the Invoke API: 200, or 502 when the runtime could not be started or died.
+    `function_error` is None when the function answered, else `"Unhandled"` (the `X-Amz-Function-Error`
+    header). `payload` is the function's response, or its error as JSON, or the sentence about the timeout.
+    `log` is the end of what the runtime wrote since the invocation before, init included,
+    `Settings.log_limit_bytes` at most. `report` holds the START line and the END and REPORT lines. `init_ms`
+    is set on the first invocation of an environment that initialised before it, as in the platform's REPORT.
+    `max_memory_mb` is the high-water mark of the runtime's process tree, 0 where the system does not tell.
+    """
+
+    payload: bytes
+    status: int
+    function_error: str | None
+    log: bytes
+    duration_ms: float
+    init_ms: float | None
+    max_memory_mb: int
+    request_id: str
+    content_type: str = "application/json"
+    report: tuple[bytes, bytes] = (b"", b"")
