@@ -1,9 +1,8 @@
 """The fixed records of an ELF file as values: header, segments, sections.
 
-Written by hand on `struct` because time counts here: pyelftools needs 0.14 s to be imported and 0.5 s for the
-segments and symbol versions of 116 libraries, this parser a thirtieth of that. The tests hold the two against
-each other. It never follows a pointer into contents (`read` does) and never touches the file system: bytes
-come from a `View`.
+Written by hand on `struct` because time counts here: for 116 libraries pyelftools needs 0.05 to 0.15 s to be imported
+and 0.45 s for their segments and symbol versions, this parser 0.02 s. The tests hold the two against each other.
+It never follows a pointer into contents (`read` does) and never touches the file system: bytes come from a `View`.
 
 Source: the gABI, chapters 4 and 5 (https://gabi.xinuos.com), and glibc's <elf.h>.
 """

@@ -7,6 +7,9 @@ inactive entries, so no index, symbol or relocation needs a new number; loaded b
 header) and program headers stay where they are; kept sections behind them move up. A file with any trait that
 is not understood comes back as it is. It never raises, and never touches the file system.
 
+The static symbol table (`.symtab`) counts as debugging information: only debuggers read it, the dynamic loader and
+the C library's back traces read `.dynsym`, and distributions ship their libraries without it.
+
 Source: gABI chapter 4; the list of names follows binutils' bfd/elf.c (SEC_DEBUGGING).
 """
 
@@ -35,13 +38,14 @@ _DEBUG_NAMES = frozenset({b".gnu_debuglink", b".gnu_debugaltlink", b".gdb_index"
 # SHF_MERGE | SHF_STRINGS | SHF_COMPRESSED: how linkers write debugging sections.
 _DEBUG_FLAGS = 0x10 | 0x20 | 0x800
 _SHF_INFO_LINK = 0x40
+_SHT_SYMTAB, _SHT_STRTAB = 2, 3
 _SHT_REL, _SHT_RELA = 9, 4  # their sh_info is a section, with or without SHF_INFO_LINK
 _INACTIVE = Section(0, SHT_NULL, 0, 0, 0, 0, 0, 0, 0, 0)
 _MAX_ALIGNMENT_BYTES = 4096  # of a section that is not loaded; linkers write 1 to 32
 
 
 def without_debug(data: bytes) -> bytes:
-    """Return `data` without `.debug_*`, `.zdebug_*`, `.gdb_index` and the links to separate debugging files.
+    """Return `data` without `.debug_*`, `.zdebug_*`, `.gdb_index`, `.symtab` and the links to separate debugging files.
 
     The result is a function of `data` alone, and its own fixed point. `data` itself is returned when it is
     not a little endian program or shared library, has nothing to drop, or is laid out in a way that linkers
@@ -62,8 +66,11 @@ def _rewritten(data: bytes) -> bytes | None:
     if header.phnum == MORE_SEGMENTS or header.shoff == 0:
         return None
     segments, sections = read_segments(view, header), read_sections(view, header)
-    dropped = _debug_indices(data, header, sections)
-    if not dropped or _referenced(sections) & dropped:
+    debug, symbols = _debug_indices(data, header, sections), _symbol_indices(header, sections)
+    if debug is None or symbols is None:
+        return None
+    dropped = debug | symbols
+    if not dropped or _referenced(sections, but=dropped) & dropped:
         return None
     head_size = _loaded_end(header, segments, sections)
     if not _is_plain_layout(data, header, sections, head_size):
@@ -71,10 +78,10 @@ def _rewritten(data: bytes) -> bytes | None:
     return _packed(data, header, sections, head_size=head_size, dropped=dropped)
 
 
-def _debug_indices(data: bytes, header: Header, sections: tuple[Section, ...]) -> frozenset[int]:
-    """Return the sections to drop; empty when one that has such a name is not what linkers write."""
+def _debug_indices(data: bytes, header: Header, sections: tuple[Section, ...]) -> frozenset[int] | None:
+    """Return the sections for debuggers; None when one that has such a name is not what linkers write."""
     if not 0 < header.shstrndx < len(sections):
-        return frozenset()
+        return None
     names = sections[header.shstrndx]
     table = data[names.offset : names.offset + names.size]
     found = {
@@ -85,17 +92,34 @@ def _debug_indices(data: bytes, header: Header, sections: tuple[Section, ...]) -
         and not section.flags & SHF_ALLOC  # Rust's .debug_gdb_scripts is loaded: not ours to drop
     }
     usual = all(sections[i].type == SHT_PROGBITS and not sections[i].flags & ~_DEBUG_FLAGS for i in found)
-    return frozenset(found - {header.shstrndx}) if usual else frozenset()
+    return frozenset(found - {header.shstrndx}) if usual else None
+
+
+def _symbol_indices(header: Header, sections: tuple[Section, ...]) -> frozenset[int] | None:
+    """Return the static symbol tables and their strings; None when one is not what linkers write."""
+    found: set[int] = set()
+    for index, table in enumerate(sections):
+        if table.type == _SHT_SYMTAB:
+            strings = sections[table.link] if table.link < len(sections) else _INACTIVE
+            if (
+                strings.type != _SHT_STRTAB
+                or (table.flags | strings.flags) & SHF_ALLOC
+                or table.link == header.shstrndx
+            ):
+                return None
+            found |= {index, table.link}
+    return frozenset(found)
 
 
 def _is_debug_name(name: bytes) -> bool:
     return name.startswith(_DEBUG_PREFIXES) or name in _DEBUG_NAMES
 
 
-def _referenced(sections: tuple[Section, ...]) -> set[int]:
-    """Return the sections that another one points to: a relocation table, a string table's user."""
-    links = {section.link for section in sections}
-    infos = {s.info for s in sections if s.flags & _SHF_INFO_LINK or s.type in {_SHT_REL, _SHT_RELA}}
+def _referenced(sections: tuple[Section, ...], *, but: frozenset[int]) -> set[int]:
+    """Return the sections that one, `but` these, points to: a relocation table, a string table's user."""
+    kept = [section for index, section in enumerate(sections) if index not in but]
+    links = {section.link for section in kept}
+    infos = {s.info for s in kept if s.flags & _SHF_INFO_LINK or s.type in {_SHT_REL, _SHT_RELA}}
     return links | infos
 
 

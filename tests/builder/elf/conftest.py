@@ -48,9 +48,7 @@ def cc(tmp_path: Path, tool: Callable[[str], str]) -> Compile:
 def library(cc: Compile, tmp_path: Path) -> Compile:
     """Make a shared library: `library(output, needs=[…], runpath="…", rpath="…", soname="…", bits=64)`."""
 
-    def make(
-        output: Path, *flags: str, needs=(), runpath="", rpath="", soname="", bits=64, code="int x;"
-    ) -> Path:
+    def make(output: Path, *flags: str, needs=(), runpath="", rpath="", soname="", bits=64, code="int x;") -> Path:
         options = ["-shared", "-fPIC", "-nostdlib", f"-m{bits}", "-Wl,--no-as-needed", *flags]
         options += [f"-Wl,-soname,{soname or output.name}"]
         options += ["-Wl,--enable-new-dtags", f"-Wl,-rpath,{runpath}"] if runpath else []

@@ -26,9 +26,7 @@ def loader() -> str:
 
 def listed(loader: str, file: Path, **environment: str) -> dict[str, str | None]:
     """Ask the loader where it finds the libraries of `file`: soname → path, None for a missing one."""
-    asked = environment | {
-        "LD_TRACE_LOADED_OBJECTS": "1"
-    }  # what ldd sets; `--list` says nothing once one is missing
+    asked = environment | {"LD_TRACE_LOADED_OBJECTS": "1"}  # what ldd sets; `--list` says nothing once one is missing
     done = subprocess.run([loader, file], capture_output=True, text=True, timeout=60, env=asked, check=False)
     rows = re.findall(r"^\t(\S+) => (not found|\S+)", done.stdout, re.MULTILINE)
     return {soname: None if path == "not found" else os.path.normpath(path) for soname, path in rows}
@@ -36,17 +34,13 @@ def listed(loader: str, file: Path, **environment: str) -> dict[str, str | None]
 
 def listed_by_musl(loader: str, file: Path) -> dict[str, str | None]:
     """Ask musl's loader the same; it names missing libraries in its complaints."""
-    done = subprocess.run(
-        [loader, "--list", file], capture_output=True, text=True, timeout=60, env={}, check=False
-    )
+    done = subprocess.run([loader, "--list", file], capture_output=True, text=True, timeout=60, env={}, check=False)
     rows = re.findall(r"^\t(\S+) => (\S+)", done.stdout, re.MULTILINE)
     lost = re.findall(r"Error loading shared library (\S+):", done.stdout + done.stderr)
     return {soname: os.path.normpath(path) for soname, path in rows} | dict.fromkeys(lost)
 
 
-def found_by_us(
-    file: Path, *, library_path: tuple[str, ...] = (), program: Elf | None = None
-) -> dict[str, str | None]:
+def found_by_us(file: Path, *, library_path: tuple[str, ...] = (), program: Elf | None = None) -> dict[str, str | None]:
     """Ask ourselves the same."""
     elf = program or read_elf(file)
     assert elf is not None
@@ -168,9 +162,7 @@ def test_agrees_with_the_loader_on_this_python(loader):
     assert elf is not None
     together = closure(modules, search=search_path(elf), main=program)
     everything = {path for file in (program, *modules) for path in listed(loader, file).values() if path}
-    assert {
-        os.path.normpath(one.path) for one in together.libraries if one.how != "interpreter"
-    } == everything
+    assert {os.path.normpath(one.path) for one in together.libraries if one.how != "interpreter"} == everything
     assert [one.path for one in together.libraries if one.how == "interpreter"] == [loader]
 
 
@@ -192,9 +184,7 @@ def image(library, tmp_path):
 def test_an_unpacked_image_is_searched_inside(image):
     """Paths are the image's own; files are where they lie on this machine; each has its rule."""
     found = closure(["/opt/app/module.so"], search=search_path(GLIBC, root=image))
-    rows = {
-        one.soname: (one.path, one.file.relative_to(image).as_posix(), one.how) for one in found.libraries
-    }
+    rows = {one.soname: (one.path, one.file.relative_to(image).as_posix(), one.how) for one in found.libraries}
     assert rows == {
         "libconf.so.1": ("/opt/conf/libconf.so.1", "opt/conf/libconf.so.1.0", "conf"),
         "libown.so": ("/opt/app/own/libown.so", "opt/app/own/libown.so", "origin"),
@@ -268,9 +258,7 @@ def test_a_file_that_cannot_be_loaded_is_missing_with_its_reason(library, tmp_pa
     library(tmp_path / "lib/liba.so", needs=["libb.so"])
     if content in ("machine", "object"):
         data = library(tmp_path / "lib/libb.so").read_bytes()
-        content = (
-            data[:18] + b"\xb7\0" + data[20:] if content == "machine" else data[:16] + b"\1\0" + data[18:]
-        )
+        content = data[:18] + b"\xb7\0" + data[20:] if content == "machine" else data[:16] + b"\1\0" + data[18:]
     (tmp_path / "lib/libb.so").write_bytes(content)
     (lost,) = closure(["/lib/liba.so"], search=search_path(GLIBC, root=tmp_path)).missing
     assert lost.soname == "libb.so"

@@ -43,9 +43,7 @@ def witness(path: Path) -> dict[str, object]:
                 elif tag.entry.d_tag == "DT_RUNPATH":
                     runpath = tuple(tag.runpath.split(":"))
         versions = elf.get_section_by_name(".gnu.version_r")
-        found = (
-            [aux.name for _, auxiliary in versions.iter_versions() for aux in auxiliary] if versions else []
-        )
+        found = [aux.name for _, auxiliary in versions.iter_versions() for aux in auxiliary] if versions else []
         numbers = [tuple(map(int, n[6:].split("."))) for n in found if n[:6] == "GLIBC_" and n[6:7].isdigit()]
         if "GLIBC_ABI_DT_RELR" in found:  # glibc 2.36's mark for compact relocations
             numbers.append((2, 36))
@@ -101,9 +99,7 @@ def test_kind(cc, tmp_path, flags, kind):
 @pytest.mark.parametrize("bits", [32, 64])
 def test_reads_both_word_sizes(library, tmp_path, bits):
     """32-bit records differ in size and order, and give the same value."""
-    made = library(
-        tmp_path / "lib.so", "-Wl,-z,nodefaultlib", needs=["libb.so.2"], runpath="$ORIGIN:/x", bits=bits
-    )
+    made = library(tmp_path / "lib.so", "-Wl,-z,nodefaultlib", needs=["libb.so.2"], runpath="$ORIGIN:/x", bits=bits)
     machine = "x86_64" if bits == 64 else "i386"
     assert read_elf(made) == Elf(
         kind="shared",
@@ -193,9 +189,7 @@ def dynamic_file(*entries: tuple[int, int], size: int | None = None) -> bytes:
     dynamic = b"".join(struct.pack("<QQ", *entry) for entry in entries)
     where = 64 + 2 * 56
     total = where + len(dynamic) + len(strings)
-    header = (
-        b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 2, 0, 0, 0)
-    )
+    header = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 2, 0, 0, 0)
     load = struct.pack("<IIQQQQQQ", 1, 4, 0, 0, 0, total, total, 0x1000)
     length = len(dynamic) if size is None else size
     pointer = struct.pack("<IIQQQQQQ", 2, 4, where, where, 0, length, length, 8)
@@ -225,9 +219,7 @@ def test_damage_is_named(data, message):
     """Each kind of damage is one ElfError that says what was read, what was found and what to do."""
     with pytest.raises(ElfError) as raised:
         parse_elf(view_of(data, "some.so"))
-    assert str(raised.value).startswith(
-        f"reading the ELF file 'some.so': {raised.value.problem}; reinstall or"
-    )
+    assert str(raised.value).startswith(f"reading the ELF file 'some.so': {raised.value.problem}; reinstall or")
     assert message in raised.value.problem
 
 

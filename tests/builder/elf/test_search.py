@@ -111,9 +111,7 @@ def test_the_environment_is_not_asked(tmp_path, monkeypatch):
     """LD_LIBRARY_PATH of the build says nothing about the image; it counts only when given."""
     monkeypatch.setenv("LD_LIBRARY_PATH", "/from/the/shell")
     assert search_path(GLIBC, root=tmp_path).library_path == ()
-    assert search_path(GLIBC, root=tmp_path, library_path=["/var/lang/lib"]).library_path == (
-        "/var/lang/lib",
-    )
+    assert search_path(GLIBC, root=tmp_path, library_path=["/var/lang/lib"]).library_path == ("/var/lang/lib",)
 
 
 def test_folders_are_those_of_ldconfig():
@@ -121,9 +119,7 @@ def test_folders_are_those_of_ldconfig():
     ldconfig = shutil.which("ldconfig", path=f"{os.environ['PATH']}:/sbin:/usr/sbin")
     if ldconfig is None or not Path("/etc/debian_version").exists():
         pytest.skip("needs Debian's ldconfig as the witness")
-    said = subprocess.run(
-        [ldconfig, "-v", "-N", "-X"], capture_output=True, text=True, timeout=60, check=False
-    )
+    said = subprocess.run([ldconfig, "-v", "-N", "-X"], capture_output=True, text=True, timeout=60, check=False)
     scanned = [line.partition(":")[0] for line in said.stdout.splitlines() if line.startswith("/")]
     search = search_path(GLIBC)
     ours = [*search.configured, *search.default]

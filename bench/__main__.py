@@ -1,0 +1,34 @@
+"""`python -m bench [NAME…]`: run the measurements and write their sections into docs/benchmarks.md."""
+
+import datetime as dt
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import build
+from bench.measure import machine
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+SECTIONS = {"build": build.report}
+RUNS = 7
+
+
+def main(names: list[str]) -> None:
+    """Measure the named sections, or all, and put each between its markers."""
+    for name in names or SECTIONS:
+        with tempfile.TemporaryDirectory(prefix="firkin-bench-") as scratch:
+            lines = list(SECTIONS[name](Path(scratch), runs=RUNS))
+        today = dt.datetime.now(tz=dt.UTC).date()
+        body = "\n".join([f"Measured {today} on {machine()}.", "", *lines])
+        print(body)
+        page = PAGE.read_text(encoding="utf-8")
+        place = re.search(rf"<!-- {name} -->\n(?P<old>.*?)<!-- /{name} -->", page, re.DOTALL)
+        if not place:
+            sys.exit(f"{PAGE} has no place for {name}: add <!-- {name} --> and <!-- /{name} -->")
+        begin, end = place.span("old")
+        PAGE.write_text(page[:begin] + body + "\n" + page[end:], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,53 @@
+"""Timing of whole processes, in pairs: A B A B …, so that a comparison holds when the machine's speed drifts."""
+
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds of each counted run."""
+
+    runs: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The figure to quote."""
+        return statistics.median(self.runs)
+
+    def __str__(self) -> str:
+        return f"{self.median:.3f} s ({min(self.runs):.3f} to {max(self.runs):.3f})"
+
+
+def run(command: Sequence[str], *, environment: dict[str, str], folder: Path) -> float:
+    """Seconds from start to exit; a command that fails ends the measurement."""
+    started = time.perf_counter()
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+    spent = time.perf_counter() - started
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-4000:]}")
+    return spent
+
+
+def timings(cases: Sequence[Callable[[], float]], *, count: int, warmup: int = 1) -> list[Timing]:
+    """Each case `count` times, in turn."""
+    for _ in range(warmup):
+        for case in cases:
+            case()
+    runs = [[case() for case in cases] for _ in range(count)]
+    return [Timing(column) for column in zip(*runs, strict=True)]
+
+
+def machine() -> str:
+    """The machine in one line, for the record."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    memory = int(Path("/proc/meminfo").read_text().split()[1]) / 1e6
+    kernel = platform.release().split("-")[0]
+    return f"{os.cpu_count()} cores ({cpu}), {memory:.0f} GB, Linux {kernel}, CPython {platform.python_version()}"

@@ -1,0 +1,115 @@
+"""Writes the generated parts of docs/reference: options, exit codes, pyproject keys and trim rules, out of the code.
+
+`scripts/reference.py` writes, `scripts/reference.py --check` says which page is out of date; a test does the same.
+"""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+
+from builder import config, errors
+from builder.cli import _build, _firkin
+from builder.project import DEFAULT_IGNORED
+
+TOP = Path(__file__).parents[1]
+REFERENCE = TOP / "docs" / "reference"
+
+
+def options(command: click.Command) -> str:
+    """A table of a command's arguments and options."""
+    context = click.Context(command, info_name=command.name)
+    rows = ["| option | meaning |", "|---|---|"]
+    for parameter in command.get_params(context):
+        if isinstance(parameter, click.Argument):
+            continue
+        found = parameter.get_help_record(context)
+        if found:
+            name, text = found
+            rows.append(f"| `{name.replace('|', chr(92) + '|')}` | {text.replace('|', chr(92) + '|')} |")
+    return "\n".join(rows)
+
+
+def exit_codes() -> str:
+    """A table of the exit codes."""
+    rows = [
+        "| code | class | meaning |",
+        "|---|---|---|",
+        "| 0 | | built |",
+        "| 1 | | a bug in firkin: please report it |",
+    ]
+    rows += ["| 2 | | the command line cannot be right |"]
+    classes = [
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.BuilderError)
+    ]
+    for kind in sorted(classes, key=lambda kind: kind.exit_code):
+        if kind is not errors.BuilderError:
+            rows.append(f"| {kind.exit_code} | `{kind.__name__}` | {(kind.__doc__ or '').strip()} |")
+    return "\n".join([*rows, "| 130 | | interrupted with Ctrl-C |", "| 143 | | ended with SIGTERM |"])
+
+
+def table_keys() -> str:
+    """The keys of [tool.build-image]."""
+    rows = ["| key | type |", "|---|---|"]
+    rows += [f"| `{key}` | string |" for key in config.STRINGS]
+    rows += [f"| `{key}` | list of strings |" for key in config.LISTS]
+    return "\n".join(rows)
+
+
+def trim_rules() -> str:
+    """The rows of safe.toml."""
+    rules = tomllib.loads((TOP / "builder/trim/safe.toml").read_text(encoding="utf-8"))["rule"]
+    rows = ["| where | what | unless | why |", "|---|---|---|---|"]
+    for rule in rules:
+        patterns = ", ".join(f"`{pattern}`" for pattern in rule["match"])
+        rows.append(f"| {rule['scope']} | {patterns} | {rule.get('unless', '')} | {rule['why']} |")
+    return "\n".join(rows)
+
+
+def ignored() -> str:
+    """The default ignore patterns."""
+    return ", ".join(f"`{pattern}`" for pattern in DEFAULT_IGNORED)
+
+
+PARTS = {
+    "build-image.md": {
+        "options": lambda: options(_build),
+        "exit codes": exit_codes,
+        "table": table_keys,
+        "trim": trim_rules,
+        "ignored": ignored,
+    },
+    "firkin.md": {
+        "run": lambda: options(_firkin.commands["run"]),
+        "invoke": lambda: options(_firkin.commands["invoke"]),
+    },
+}
+
+
+def rendered(page: str) -> str:
+    """The page with its generated parts made anew."""
+    text = (REFERENCE / page).read_text(encoding="utf-8")
+    for name, make in PARTS[page].items():
+        marked = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- /generated -->)", re.DOTALL)
+        if not marked.search(text):
+            raise SystemExit(f"{page} has no place for {name!r}")
+        body = make() + "\n"
+        text = marked.sub(lambda found, body=body: found[1] + body + found[2], text)
+    return text
+
+
+def main() -> int:
+    """Write or check every page."""
+    stale = [page for page in PARTS if (REFERENCE / page).read_text(encoding="utf-8") != rendered(page)]
+    if "--check" in sys.argv:
+        print("\n".join(f"docs/reference/{page} is out of date: run scripts/reference.py" for page in stale))
+        return 1 if stale else 0
+    for page in stale:
+        (REFERENCE / page).write_text(rendered(page), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

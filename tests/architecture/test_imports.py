@@ -1,0 +1,98 @@
+"""Who may import whom: ARCHITECTURE.md's rules, read from the source."""
+
+import ast
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+TOP = Path(__file__).parents[2]
+OURS = ("bootstrap", "emulator", "builder")
+
+# Package → what it may import besides the standard library and itself.
+ALLOWED = {
+    "bootstrap": set(),
+    "emulator": set(),
+    "builder": {"emulator"},
+}
+
+# Inside the builder: these know nothing of the rest of it.
+INDEPENDENT = {
+    "builder/oci": {"orjson"},
+    "builder/elf": set(),
+}
+
+
+def modules(folder: str) -> list[Path]:
+    return sorted(file for file in (TOP / folder).rglob("*.py") if "_data" not in file.parts)
+
+
+def imported(file: Path) -> set[str]:
+    """The dotted names that a module imports anywhere in it, relative ones made absolute."""
+    package = list(file.relative_to(TOP).with_suffix("").parts[:-1])
+    names = set()
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            names.add(".".join([*base, *([node.module] if node.module else [])]))
+    return names
+
+
+def declared() -> set[str]:
+    project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
+    return {Requirement(text).name for text in project["dependencies"]}
+
+
+@pytest.mark.parametrize("package", OURS)
+def test_packages_import_only_what_the_architecture_allows(package):
+    """The runtime and the emulator import the standard library only, the builder also what is declared."""
+    allowed = ALLOWED[package] | {package} | set(sys.stdlib_module_names)
+    if package == "builder":
+        allowed |= declared()
+    strangers = {
+        f"{file.relative_to(TOP)}: {name}"
+        for file in modules(package)
+        for name in imported(file)
+        if name.partition(".")[0] not in allowed
+    }
+    assert strangers == set()
+
+
+@pytest.mark.parametrize("folder", sorted(INDEPENDENT))
+def test_libraries_inside_the_builder_know_nothing_of_the_rest(folder):
+    """builder/oci and builder/elf could be taken out and used elsewhere."""
+    own = folder.replace("/", ".")
+    allowed = INDEPENDENT[folder] | set(sys.stdlib_module_names)
+    strangers = {
+        f"{file.relative_to(TOP)}: {name}"
+        for file in modules(folder)
+        for name in imported(file)
+        if name != own and not name.startswith(own + ".") and name.partition(".")[0] not in allowed
+    }
+    assert strangers == set()
+
+
+def test_every_declared_dependency_is_imported_by_the_builder():
+    """Nothing is installed for users that no module uses."""
+    used = {name.partition(".")[0] for file in modules("builder") for name in imported(file)}
+    assert declared() - used == set()
+
+
+def test_there_is_one_archive_writer():
+    """Determinism has one home: nobody else writes tar or gzip."""
+    writers = {
+        str(file.relative_to(TOP))
+        for package in OURS
+        for file in modules(package)
+        if imported(file) & {"tarfile", "gzip", "zipfile", "shutil.make_archive"}
+    }
+    assert writers <= {name for name in writers if name.startswith("builder/oci/")}
+
+
+def test_images_is_data():
+    """images/ holds no Python."""
+    assert list((TOP / "images").rglob("*.py")) == []

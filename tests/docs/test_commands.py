@@ -1,0 +1,84 @@
+"""Every command in the docs works: the `sh` blocks of a page are run in order, in one shell, in a copy of the examples.
+
+A comment before a block says what it needs (`<!-- needs: docker -->`) or why it is not run here (`<!-- not run … -->`).
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[2]
+PAGES = [TOP / "README.md", TOP / "docs" / "tutorial.md", *sorted((TOP / "docs" / "how-to").glob("*.md"))]
+
+_BLOCK = re.compile(r"(?:<!-- (?P<note>[^>]*) -->\n)?```sh\n(?P<commands>.*?)```", re.DOTALL)
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Each block's note and commands."""
+    return [(found["note"] or "", found["commands"]) for found in _BLOCK.finditer(page.read_text())]
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listening.getsockname()[1] for listening in sockets]
+    for listening in sockets:
+        listening.close()
+    return ports
+
+
+def script(page: Path, *, docker: bool) -> str:
+    """The page as one shell script, on ports and under names of its own so that pages can run at the same time."""
+    wanted = [
+        commands
+        for note, commands in blocks(page)
+        if not note.startswith("not run") and (docker or not note.startswith("needs: docker"))
+    ]
+    text = "set -eu\nset -m\n" + "".join(wanted)
+    for port, own in zip(("8080", "9000"), free_ports(2), strict=True):
+        text = text.replace(f"--port {port}", f"--port {own}").replace(f"-p {port}:", f"-p 127.0.0.1:{own}:")
+    # `firkin invoke` without --port means 8080, which the page's own function does not have here.
+    port = re.search(r"firkin run \S+ --port (\d+)", text)
+    return re.sub(r"firkin invoke (?!--port)", f"firkin invoke --port {port[1]} " if port else "firkin invoke ", text)
+
+
+@pytest.mark.network
+@pytest.mark.docker
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_commands_of_a_page_work(page, tmp_path, docker_engine):
+    """A person who types the page from top to bottom gets no error."""
+    shutil.copytree(TOP / "examples", tmp_path / "examples")
+    (tmp_path / "dist").mkdir()
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin:{os.environ['PATH']}",
+        "BUILD_IMAGE_CACHE_DIR": str(tmp_path / "cache"),
+    }
+    done = subprocess.run(
+        ["bash", "-c", script(page, docker=docker_engine)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=110, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+def test_pages_have_commands():
+    """The extraction finds what it should: a page that stops matching would pass unseen."""
+    assert {page.stem: len(blocks(page)) for page in PAGES} == {
+        "README": 6, "build-in-ci": 2, "move-from-a-dockerfile": 3, "tutorial": 8, "when-a-build-fails": 2,
+    }  # fmt: skip
+
+
+def test_links_lead_somewhere():
+    """Every relative link in the docs names a file that is there."""
+    pages = [*TOP.glob("*.md"), *(TOP / "docs").rglob("*.md")]
+    broken = [
+        f"{page.relative_to(TOP)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert broken == []
