@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from builder.oci import media_types
-from builder.oci.archive_file import ArchiveFile
+from builder.oci.archive_file import GZIP_MAGIC, ArchiveFile
 from builder.oci.aside import pending_file
 from builder.oci.blobs import blob_path
 from builder.oci.config import parse_config
@@ -26,7 +26,6 @@ from builder.oci.streams import CHUNK_BYTES, CheckedBlob, HashingSink
 from builder.oci.tar_writer import TarWriter
 
 _DOCKER_NAME: Final = "manifest.json"
-_GZIP_MAGIC: Final = b"\x1f\x8b"
 _MAX_LISTED: Final = 10
 
 
@@ -47,8 +46,9 @@ def write_archive(image: Image, file: Path, *, tag: str | None = None) -> None:
     }
     with disk_errors("writing the image archive", file):
         target = file.resolve()
-        if target.is_dir():
-            raise TargetError(f"writing the image archive {str(file)!r}: it is a folder; name a file in it")
+        if target.exists() and not target.is_file():
+            kind = "a folder" if target.is_dir() else "no regular file"
+            raise TargetError(f"writing the image archive {str(file)!r}: it is {kind}; name a new file")
         target.parent.mkdir(parents=True, exist_ok=True)
         with pending_file(target) as pending:
             _write(TarWriter(pending.file), image, metadata)
@@ -132,8 +132,8 @@ def _choose_docker(archive: ArchiveFile, tag: str | None) -> Fields:
 def _describe(archive: ArchiveFile, name: str, diff_id: Digest) -> Descriptor:
     """Describe a layer stored under another name: a plain tar is named by its diff_id, gzip is hashed."""
     with archive.open_member(name) as content:
-        start = content.read(len(_GZIP_MAGIC))
-        if start != _GZIP_MAGIC:
+        start = content.read(len(GZIP_MAGIC))
+        if start != GZIP_MAGIC:
             return Descriptor(media_types.LAYER_TAR, diff_id, archive.size(name))
         hashing = HashingSink(_Nowhere())
         hashing.write(start)

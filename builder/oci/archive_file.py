@@ -19,7 +19,7 @@ from builder.oci.streams import CheckedBlob
 from builder.oci.tar_reader import TarReader
 
 _MAX_MEMBERS: Final = 20_000  # an image has at most 127 layers, and `docker save` packs some 4 members for each
-_GZIP_MAGIC: Final = b"\x1f\x8b"
+GZIP_MAGIC: Final = b"\x1f\x8b"  # RFC 1952
 
 
 class ArchiveFile:
@@ -40,7 +40,7 @@ class ArchiveFile:
         members: dict[str, tuple[int, int]] = {}
         links: dict[str, str] = {}
         with _open(path, where) as file:
-            if file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC:
+            if file.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
                 raise UnsupportedError(f"reading {where}: it is compressed with gzip; decompress it first")
             file.seek(0)
             tar = TarReader(FileSource(file, path), where, skip=lambda count: file.seek(count, os.SEEK_CUR))

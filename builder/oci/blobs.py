@@ -75,8 +75,8 @@ class BlobStore(FolderBlobs):
     def add(self, write: Callable[[Sink], object] | bytes, *, media_type: str) -> Descriptor:
         """Store what `write` writes to the sink it is given (or the bytes) under its digest.
 
-        Adding what is there already replaces it, which heals a damaged blob. Raises DiskError; what `write`
-        raises passes through, and nothing is stored then.
+        Adding what is there already replaces it, which heals a damaged blob. Raises DiskError, also for an
+        OSError of `write`; whatever else that raises passes through, and nothing is stored then.
         """
         if isinstance(write, bytes):
             data = write

@@ -89,7 +89,7 @@ class GzipWriter:
             return
         if self._pool is None:
             # Costs several ms to import, which a layer of one small block must not pay.
-            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - see the line above
+            from concurrent.futures import ThreadPoolExecutor
 
             self._pool = ThreadPoolExecutor(self._threads, "gzip")
         self._pending.append(self._pool.submit(_deflate, block, window))

@@ -5,6 +5,7 @@ the choice of the one image that is meant. It never follows an index to other in
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -56,8 +57,16 @@ def choose_manifest(index: bytes, where: str, *, ref_name: str | None = None) ->
 
 
 def _names(entry: Descriptor) -> tuple[str, ...]:
-    names = (entry.annotations.get(REF_NAME), entry.annotations.get(_CONTAINERD_NAME))
-    return tuple(name for name in names if name is not None)
+    """Give all that people may call an image by, the most common first."""
+    names = []
+    whole = entry.annotations.get(_CONTAINERD_NAME)
+    if whole is not None:
+        with suppress(UsageError):
+            names.append(Reference.parse(whole).familiar)
+        names.append(whole)
+    if REF_NAME in entry.annotations:
+        names.append(entry.annotations[REF_NAME])
+    return tuple(names)
 
 
 def _listed(entries: Iterable[Descriptor]) -> str:

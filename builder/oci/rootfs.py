@@ -24,23 +24,25 @@ _MAX_LINKS: Final = 40  # Linux gives up on a path with more (ELOOP)
 _MAX_MTIME: Final = 2**33  # the year 2242, as far as a tar's octal field reaches
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _FOLDER_MODE: Final = 0o755  # of parents that no layer describes
-_PERMISSIONS: Final = 0o777  # set-id bits are not for the machine that unpacks
+_PERMISSIONS: Final = 0o1777  # set-id bits are not for the machine that unpacks; a /tmp stays sticky
 
 
 class RootFS:
     """Makes and removes what layers say, below `folder` (bytes, no link in it), and counts it in `budget`."""
 
-    __slots__ = ("_budget", "_folder", "_resolved", "_touched")
+    __slots__ = ("_budget", "_emptied", "_folder", "_resolved", "_touched")
 
     def __init__(self, folder: bytes, budget: Budget) -> None:
         self._folder = folder
         self._budget = budget
         self._resolved: dict[bytes, bytes] = {}  # image folder → real folder, both relative
         self._touched: set[bytes] = set()  # real paths made by the layer being applied, and their parents
+        self._emptied: set[bytes] = set()  # real folders in which it left nothing of lower layers: look once
 
     def begin_layer(self) -> None:
         """From here on, whiteouts spare what comes and delete what is there."""
         self._touched.clear()
+        self._emptied.clear()
 
     def add(self, member: Member, content: Callable[[], Iterator[bytes]]) -> None:
         """Make what `member` says, in place of what has that name; raises ImageError for an evil name."""
@@ -51,6 +53,7 @@ class RootFS:
         if member.kind == "directory":
             self._add_directory(place, member.mode)
         elif member.kind == "symlink":
+            _check_target(member)
             self._replace(place, lambda path: os.symlink(member.target, path))
         elif member.kind == "hardlink":
             self._add_hardlink(place, member)
@@ -68,7 +71,7 @@ class RootFS:
         """Remove all that lower layers put into a folder (an opaque whiteout)."""
         folder = self._find(parts)
         if folder is not None:
-            self._clear([folder + name for name in os.listdir(self._path(folder))])
+            self._clear(self._unseen(folder.rstrip(b"/")))
 
     def _path(self, real: bytes) -> bytes:
         return os.path.join(self._folder, real)
@@ -134,7 +137,14 @@ class RootFS:
                 if os.path.lexists(path):
                     self._delete(path)
             elif _is_directory(path):
-                places.extend(place + b"/" + name for name in os.listdir(path))
+                places.extend(self._unseen(place))
+
+    def _unseen(self, place: bytes) -> list[bytes]:
+        """Give what is in a folder, once for each layer: a hostile one repeats its whiteouts."""
+        if place in self._emptied:
+            return []
+        self._emptied.add(place)
+        return [os.path.join(place, name) for name in os.listdir(self._path(place))]
 
     def _make_parent(self, parts: list[bytes], name: bytes) -> bytes:
         """Give the real folder behind an image folder, made where missing, as `` or `a/b/`."""
@@ -201,6 +211,14 @@ def split_name(name: bytes) -> list[bytes]:
     if len(name) > MAX_NAME_BYTES or any(len(part) > _MAX_PART_BYTES for part in parts):
         raise ImageError(f"unpacking {name[:200]!r}...: the name is too long for Linux; make the image again")
     return parts
+
+
+def _check_target(member: Member) -> None:
+    """Raise ImageError for a link text that Linux would not take."""
+    if not 0 < len(member.target) <= MAX_NAME_BYTES or b"\0" in member.target:
+        raise ImageError(
+            f"unpacking {member.name[:200]!r}: {member.target[:200]!r} cannot be a link's target; make the image again"
+        )
 
 
 def _is_directory(path: bytes) -> bool:

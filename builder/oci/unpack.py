@@ -2,17 +2,14 @@
 
 Source of the rules: https://github.com/opencontainers/image-spec/blob/v1.0.2/layer.md.
 
-==========================  ==================================================================================
-found in a layer            done ==========================
-================================================================================== file, folder
-made; permission bits kept, readable by its owner, set-id bits dropped file's time                 kept, so
-that bytecode stays valid; owners are never changed symbolic link               made as it is; read as inside
-the image, never followed out of the folder hard link                   made, if its target is a file or a
-link already unpacked `.wh.NAME`                  NAME of lower layers removed `.wh..wh..opq`              all
-that lower layers put into the folder removed other `.wh..wh.*`           skipped (aufs bookkeeping) device,
-fifo, socket        skipped, and listed in the result: making one needs root, engines bring their own /dev
-absolute name, `..`         refused ==========================
-==================================================================================
+- A file or folder is made with its permission bits, readable by its owner; set-id bits are dropped, the sticky bit
+  stays (an image's /tmp needs it). The file's time is kept, so that bytecode stays valid; owners are never changed.
+- A symbolic link is made as it is; it is read as inside the image and never followed out of the folder.
+- A hard link is made if its target is a file or a link already unpacked.
+- `.wh.NAME` removes NAME of lower layers, `.wh..wh..opq` all that lower layers put into the folder; other `.wh..wh.*`
+  are aufs bookkeeping and skipped.
+- A device, fifo or socket is skipped and listed in the result: making one needs root, and engines bring their own /dev.
+- An absolute name, or one with `..`, is refused.
 
 It never runs anything of the image and never reads a file of it again.
 """

@@ -3,13 +3,19 @@
 import gzip
 import io
 import os
+import random
 import shutil
 import subprocess
 import tarfile
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from builder.oci import BlobStore, Digest, Entry, Image, ImageConfig, Layer, media_types
+
+settings.register_profile("patient", deadline=None)  # time is measured in bench/, never asserted here
+settings.load_profile("patient")
 
 
 @pytest.fixture
@@ -33,7 +39,7 @@ def make_image(store):
 def image(make_image):
     """Give a small image with two layers."""
     return make_image(
-        [Entry.file("lib/data", bytes(range(256)) * 5000), Entry.symlink("lib/link", "data")],
+        [Entry.file("lib/data", random.Random(0).randbytes(200_000)), Entry.symlink("lib/link", "data")],
         [Entry.file("task/app.py", b"print()\n"), Entry.directory("task/empty")],
     )
 
@@ -91,16 +97,12 @@ def tree_of():
     def look(folder):
         found = {}
         for root, folders, files in os.walk(folder):
-            for name in folders + files:
-                path = os.path.join(root, name)
-                key = os.path.relpath(path, folder)
-                if os.path.islink(path):
-                    found[key] = "-> " + os.readlink(path)
-                elif os.path.isdir(path):
-                    found[key] = "/"
+            for path in (Path(root, name) for name in folders + files):
+                key = str(path.relative_to(folder))
+                if path.is_symlink():
+                    found[key] = f"-> {path.readlink()}"
                 else:
-                    with open(path, "rb") as file:
-                        found[key] = file.read()
+                    found[key] = "/" if path.is_dir() else path.read_bytes()
         return found
 
     return look
@@ -118,16 +120,17 @@ def skopeo():
     """Run skopeo, the independent witness for layouts and archives."""
     if shutil.which("skopeo") is None:
         _absent("skopeo")
-    return lambda *args: subprocess.run(
-        ["skopeo", *map(str, args)], check=True, capture_output=True, text=True, timeout=60
-    ).stdout
+    return lambda *args: (
+        subprocess.run(["skopeo", *map(str, args)], check=True, capture_output=True, text=True, timeout=60).stdout
+    )
 
 
 @pytest.fixture
 def docker():
     """Run docker against the default daemon, the independent witness for archives."""
-    if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True, timeout=20).returncode:
+    found = shutil.which("docker")
+    if not found or subprocess.run([found, "info"], capture_output=True, timeout=20, check=False).returncode:
         _absent("a Docker daemon")
-    return lambda *args: subprocess.run(
-        ["docker", *map(str, args)], check=True, capture_output=True, text=True, timeout=60
-    ).stdout
+    return lambda *args: (
+        subprocess.run(["docker", *map(str, args)], check=True, capture_output=True, text=True, timeout=60).stdout
+    )

@@ -1,4 +1,5 @@
 import hashlib
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -38,23 +39,21 @@ def test_names_what_bytes_hash_to(data):
         "sha256:" + "g" * 64,
         GOOD + "\n",
         " " + GOOD,
-        "sha256:" + "٠" * 64,
+        "sha256:" + "\N{ARABIC-INDIC DIGIT ZERO}" * 64,
         "sha256:../../../../etc/passwd".ljust(71, "x"),
     ],
 )
 def test_refuses_anything_else(text):
     """Only 64 lower-case hexadecimal digits after `sha256:` are a digest."""
-    with pytest.raises(UsageError, match="reading a digest: .*give "):
+    with pytest.raises(UsageError, match=r"reading a digest: .*give "):
         Digest.parse(text)
 
 
 @given(st.text())
 def test_garbage_raises_only_usage_error(text):
     """Any text parses to itself or raises UsageError."""
-    try:
+    with suppress(UsageError):
         assert str(Digest.parse(text)) == text
-    except UsageError:
-        pass
 
 
 def test_descriptor_is_a_value():

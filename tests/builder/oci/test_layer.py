@@ -61,7 +61,7 @@ def test_the_gzip_header_is_fixed():
 def test_a_known_layer_keeps_its_digest():
     """A change of any byte of the tar format is a change of every user's image."""
     layer, _ = layer_bytes([Entry.file("a/b", b"c"), Entry.symlink("a/l", "b"), Entry.file("é" * 60, b"")])
-    assert str(layer.diff_id) == "sha256:KNOWN"
+    assert str(layer.diff_id) == "sha256:6b92dcbe830a0e791f0efa5804890e93a49e53e19fd6a216a9bf2b52e8424182"
 
 
 @settings(max_examples=20)
