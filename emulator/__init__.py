@@ -1,15 +1,13 @@
-"""The platform's half of Lambda's conversation: it starts a runtime, gives it events and tells what came of
-them.
+"""The platform's half of Lambda's conversation: it starts a runtime, gives it events and tells what came of them.
 
-Any runtime: it is a process that speaks the Runtime API. Only the standard library is needed, Python 3.9 or
-newer.
+Any runtime: it is a process that speaks the Runtime API. Only the standard library is needed, Python 3.9 or newer.
 
     settings = Settings(["python", "-m", "awslambdaric", "app.handler"], os.environ)
     async with Emulator(settings) as emulator:
         outcome = await emulator.invoke(b'{"name": "Ada"}')
 
-The names below are loaded when they are first used: importing the package costs nothing, and the command line
-can complain about its arguments before asyncio is there.
+The names below are loaded when they are first used: importing the package costs nothing, and the command line can
+complain about its arguments before asyncio is there.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
         TooManyRequestsError,
         UsageError,
     )
-    from .serve import serve
+    from .serving import serve
     from .values import Outcome, Settings
 
 __all__ = [
@@ -50,13 +48,13 @@ __all__ = [
     "serve",
 ]
 
-_HOMES = {"Emulator": "engine", "Outcome": "values", "Settings": "values", "serve": "serve"}
+_HOMES = {"Emulator": "engine", "Outcome": "values", "Settings": "values", "serve": "serving"}
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    from importlib import import_module  # noqa: PLC0415 - only when a name is first used
 
     value: object = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
     globals()[name] = value

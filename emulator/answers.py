@@ -1,8 +1,9 @@
-"""The words both APIs use: what a runtime is told about its calls, and what a caller gets when the function
-did not answer.
+"""The words both APIs use.
 
-Texts are those of AWS's emulator, where it has one. Pure values and functions; nothing here decides when they
-are used.
+What a runtime is told about its calls, and what a caller gets when the function did not answer.
+
+Texts are those of AWS's emulator, where it has one. Pure values and functions; nothing here decides when they are
+used.
 """
 
 from __future__ import annotations
@@ -40,9 +41,7 @@ def _refusal(status: int, error_type: str, message: str) -> Reply:
 
 
 INVALID_REQUEST_ID = _refusal(400, "InvalidRequestID", "Invalid request ID")
-INVALID_FUNCTION_RESPONSE_MODE = _refusal(
-    400, "InvalidFunctionResponseMode", "Invalid function response mode"
-)
+INVALID_FUNCTION_RESPONSE_MODE = _refusal(400, "InvalidFunctionResponseMode", "Invalid function response mode")
 TRUNCATED = _refusal(400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
 ENTITY_TOO_LARGE = _refusal(
     413,
@@ -56,8 +55,7 @@ def invalid_transition(state: str, wanted: str) -> Reply:
     return _refusal(
         403,
         "InvalidStateTransition",
-        f"Transition from {state} to {wanted} is not allowed; "
-        "the order is /next, then /response or /error, then /next",
+        f"Transition from {state} to {wanted} is not allowed; the order is /next, then /response or /error, then /next",
     )
 
 
@@ -105,8 +103,7 @@ _SIGNAL_NAMES: Mapping[int, str] = {
 
 
 def describe_exit(returncode: int) -> str | None:
-    """How a process ended, in the platform's words: None for success; `returncode` is negative for a
-    signal."""
+    """How a process ended, in the platform's words: None for success; `returncode` is negative for a signal."""
     if returncode == 0:
         return None
     if returncode > 0:

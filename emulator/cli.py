@@ -1,18 +1,20 @@
-"""The command line: arguments and environment to `Settings`, errors to exit codes. It is the program's
-composition root.
+"""The command line: arguments and environment to `Settings`, errors to exit codes.
+
+It is the program's composition root.
 
     python -m emulator [--host HOST] [--port PORT] [--timeout SECONDS] [--memory MB] -- COMMAND [ARGUMENT…]
 
-Exit codes: 0 stopped by SIGTERM or SIGINT; 2 usage; 3 the command cannot be started; 4 the address cannot be
-listened on; 70 a bug.
+Exit codes: 0 stopped by SIGTERM or SIGINT; 2 usage; 3 the command cannot be started; 4 the address cannot be listened
+on; 70 a bug.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, Optional
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from . import limits
 from .errors import EmulatorError, UsageError
@@ -56,9 +58,9 @@ def main() -> int:
 
 def _serve(arguments: Arguments) -> None:
     # Imported here: a wrong flag is told without waiting for asyncio.
-    import asyncio
+    import asyncio  # noqa: PLC0415 - see above
 
-    from .serve import serve
+    from .serving import serve  # noqa: PLC0415 - see above
 
     asyncio.run(serve(arguments.settings, host=arguments.host, port=arguments.port, ready=_print_ready))
 
@@ -69,8 +71,7 @@ def _print_ready(url: str) -> None:
 
 
 def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Arguments:
-    """Flags before environment before defaults. Raises `UsageError`; `--help` prints and raises
-    `SystemExit`."""
+    """Flags before environment before defaults. Raises `UsageError`; `--help` prints and raises `SystemExit`."""
     ours, command = _split_command(argv)
     parser = _Parser(
         prog="emulator",
@@ -100,12 +101,8 @@ def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Argu
     settings = Settings(
         command,
         environment,
-        timeout_s=_number(
-            flags.timeout, "--timeout", environment, _TIMEOUT_VARIABLE, default=limits.TIMEOUT_S
-        ),
-        memory_mb=int(
-            _number(flags.memory, "--memory", environment, _MEMORY_VARIABLE, default=limits.MEMORY_MB)
-        ),
+        timeout_s=_number(flags.timeout, "--timeout", environment, _TIMEOUT_VARIABLE, default=limits.TIMEOUT_S),
+        memory_mb=int(_number(flags.memory, "--memory", environment, _MEMORY_VARIABLE, default=limits.MEMORY_MB)),
     )
     return Arguments(settings, flags.host, flags.port)
 
@@ -119,20 +116,19 @@ def _split_command(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     return arguments[:at], arguments[at + 1 :]
 
 
-def _number(
-    flag: str | None, name: str, environment: Mapping[str, str], variable: str, *, default: float
-) -> float:
+def _number(flag: str | None, name: str, environment: Mapping[str, str], variable: str, *, default: float) -> float:
     text, source = (flag, name) if flag is not None else (environment.get(variable) or None, variable)
     if text is None:
         return default
     try:
-        return float(text)
-    except ValueError as error:
-        raise UsageError(f"reading {source}: found {text!r}; give a number") from error
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(f"reading {source}: found {text!r}; give a number")
+    return value
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(
-            f"reading the command line: {message}; the runtime's command comes after `--` (see --help)"
-        )
+        raise UsageError(f"reading the command line: {message}; the runtime's command comes after `--` (see --help)")

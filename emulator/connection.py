@@ -1,10 +1,10 @@
 """An HTTP server on asyncio: sockets outside, `http1` inside, a handler behind. Used by both ports.
 
-Why protocols and not streams: a request costs one callback here and a handful of tasks there. A connection
-has at most one request under way; what a client sends ahead stays in its buffer, and beyond a bound it is not
-read. Every connection has a deadline, looked at once a second: for the rest of a begun request, for the next
-one, or for taking a response off our hands. A refused client gets its status, then is listened to for a
-moment with deaf ears: closing at once would reset the connection under the response.
+Why protocols and not streams: a request costs one callback here and a handful of tasks there. A connection has at
+most one request under way; what a client sends ahead stays in its buffer, and beyond a bound it is not read. Every
+connection has a deadline, looked at once a second: for the rest of a begun request, for the next one, or for taking a
+response off our hands. A refused client gets its status, then is listened to for a moment with deaf ears: closing at
+once would reset the connection under the response.
 
 It knows no Lambda: what requests mean is the handler's.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Callable, NamedTuple, Optional, cast
+from typing import Callable, NamedTuple, cast
 
 from . import limits
 from .errors import ListenError, ProtocolError
@@ -32,15 +32,15 @@ _SWEEP_S = 1.0  # how often deadlines are looked at
 _LINGER_S = 2.0  # how long a refused client may go on sending
 _AHEAD_BYTES = 64 * 1024  # what a client may send ahead of its response
 _BACKLOG = 512  # connections the kernel keeps for us before accept
+_READ_BYTES = 256 * 1024  # what is read at once; asyncio's own size
 _NEVER = float("inf")
 
 
 class Handler(NamedTuple):
-    """What stands behind a port. A call is a number; it is answered once, with `HttpServer.reply`, at any
-    time.
+    """What stands behind a port. A call is a number; it is answered once, with `HttpServer.reply`, at any time.
 
-    `on_request` is given each request. `on_lost` is told that the connection of an unanswered call was
-    closed: a reply to it goes nowhere. `render_refusal` words the answer to bytes that are no request.
+    `on_request` is given each request. `on_lost` is told that the connection of an unanswered call was closed: a
+    reply to it goes nowhere. `render_refusal` words the answer to bytes that are no request.
     """
 
     on_request: Callable[[int, Request], None]
@@ -71,6 +71,8 @@ class HttpServer:
         self._last_call = 0
         self._sweeper: asyncio.TimerHandle | None = None
         self._date = (0, "")
+        # One for all: what a connection reads is its parser's before the next one reads.
+        self.buffer = memoryview(bytearray(_READ_BYTES))
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
         """Take the address and return it with the real port. Nobody is accepted yet. Raises `ListenError`."""
@@ -112,7 +114,7 @@ class HttpServer:
         for connection in list(self._connections):
             connection.close()
         deadline = time.monotonic() + _LINGER_S
-        while self._connections and time.monotonic() < deadline:
+        while self._connections and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
             await asyncio.sleep(0.01)
         self.drop_connections()
         if self._sweeper is not None:
@@ -144,8 +146,7 @@ class HttpServer:
             self.handler.on_lost(call)
 
     def number(self, connection: _Connection) -> int:
-        """Number a request and hand it on; the number is registered first, since the reply may come at
-        once."""
+        """Number a request and hand it on; the number is registered first, since the reply may come at once."""
         self._last_call = call = self._last_call + 1
         self._calls[call] = connection
         return call
@@ -159,7 +160,7 @@ class HttpServer:
             self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(asyncio.BufferedProtocol):
     def __init__(self, server: HttpServer, loop: asyncio.AbstractEventLoop) -> None:
         self._server = server
         self._loop = loop
@@ -185,10 +186,14 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
             self._deaf = True
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        del sizehint
+        return self._server.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._deaf:
             return
-        self._parser.feed(data)
+        self._parser.feed(self._server.buffer[:nbytes])
         if self._call is None:
             self._advance()
         elif self._parser.buffered_bytes > _AHEAD_BYTES and self._transport is not None:
@@ -264,9 +269,7 @@ class _Connection(asyncio.Protocol):
             self.abort()
         elif self._parser.mid_request and self._call is None:
             limit_s = self._server.options.request_limit_s
-            self._refuse(
-                ProtocolError(f"reading a request: not whole after {limit_s:.0f} s; send faster", status=408)
-            )
+            self._refuse(ProtocolError(f"reading a request: not whole after {limit_s:.0f} s; send faster", status=408))
         else:
             self.close()
 

@@ -1,22 +1,21 @@
-"""The effects of the life cycle, carried out: on the process, the timer, the runtime's connections and the
-log.
+"""The effects of the life cycle, carried out: on the process, the timer, the runtime's connections and the log.
 
-The hands to `lifecycle`'s head. What the world does in return (an exit, a timer, a failed start) is reported
-to `Events` and never acted on here. The one effect that is not here is Finish: it concerns callers, and they
-are the engine's.
+The hands to `lifecycle`'s head. What the world does in return (an exit, a timer, a failed start) is reported to
+`Events` and never acted on here. The one effect that is not here is Finish: it concerns callers, and they are the
+engine's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Callable, NamedTuple, Union
 
 from . import answers, limits, report, runtime_api
+from .environment import Announce, Deliver, Kill, Note, Reply, ReportInit, SetTimer, Spawn, Terminate
 from .errors import CommandNotStartedError
 from .http1 import Response
 from .invoke_api import VERSION
-from .lifecycle import Announce, Deliver, Kill, Note, Reply, ReportInit, SetTimer, Spawn, Terminate
 from .process import Process
 
 if TYPE_CHECKING:
@@ -32,8 +31,9 @@ _JSON_HEADERS = (("Content-Type", "application/json"),)
 
 
 class Events(NamedTuple):
-    """Who wants to know what the world did: the timer fired; the process ended (`how` as from
-    `answers.describe_exit`); the process could not be started.
+    """Who wants to know what the world did: the timer fired.
+
+    The process ended (`how` as from `answers.describe_exit`); the process could not be started.
     """
 
     on_timer: Callable[[], None]
@@ -93,8 +93,7 @@ class Effects:
             self._process.drain()
 
     def max_memory_mb(self) -> int:
-        """The high-water mark of the environment's process tree, rounded up; of the last one, if it is
-        gone."""
+        """The high-water mark of the environment's process tree, rounded up; of the last one, if it is gone."""
         if self._process is not None:
             self._last_peak_kb = self._process.sample_memory_kb()
         return (self._last_peak_kb + 1023) // 1024
@@ -152,6 +151,8 @@ class Effects:
         deadline_ms = int((time.time() + effect.deadline_s - self._loop.time()) * 1000)
         headers = runtime_api.render_event_headers(effect.invocation, deadline_ms)
         self._server.reply(effect.call, Response(200, headers, effect.invocation.event))
+        if not self._last_peak_kb:
+            self.max_memory_mb()  # should it die of its first event, there is this to report
 
     def _drain_and_write(self, line: bytes) -> None:
         self.drain()

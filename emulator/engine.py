@@ -1,9 +1,8 @@
-"""The emulator itself: it turns what happens into events of the `lifecycle` and has the effects carried out,
-in order.
+"""The emulator itself: it turns what happens into events of the `lifecycle` and has the effects carried out, in order.
 
-This is where the parts meet, and where the queue stands of invocations that wait for the one environment. It
-decides nothing that the life cycle decides. Everything runs on one event loop; an event that arises while
-effects are carried out waits until those are done.
+This is where the parts meet, and where the queue stands of invocations that wait for the one environment. It decides
+nothing that the life cycle decides. Everything runs on one event loop; an event that arises while effects are carried
+out waits until those are done.
 """
 
 from __future__ import annotations
@@ -13,8 +12,9 @@ import collections
 import os
 import time
 import uuid
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
+from . import environment as life
 from . import invoke_api, lifecycle, limits, report, runtime_api, variables
 from .answers import CLOSING, TRUNCATED
 from .connection import Handler, HttpServer, ServerOptions
@@ -34,8 +34,8 @@ from .values import Invocation, Outcome, Result
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from .environment import Step
     from .http1 import Request
-    from .lifecycle import Step
     from .values import Settings
 
 Done = Callable[[Outcome], None]
@@ -55,21 +55,18 @@ class Emulator:
         async with Emulator(settings, log=sys.stdout.buffer.write) as emulator:
             outcome = await emulator.invoke(b'{"name": "Ada"}')
 
-    Entering it starts the runtime and does not wait for its init. Invocations run one at a time, in the order
-    they came. Leaving it ends the runtime: SIGTERM, then SIGKILL after `limits.TERMINATE_GRACE_S`. It is
-    entered once.
+    Entering it starts the runtime and does not wait for its init. Invocations run one at a time, in the order they
+    came. Leaving it ends the runtime: SIGTERM, then SIGKILL after `limits.TERMINATE_GRACE_S`. It is entered once.
 
-    `log` is given the platform's lines and what the runtime writes to stdout, in pieces as they come;
-    `log_error` what it writes to stderr, by default the same. Entering raises `CommandNotStartedError`, and
-    `ListenError` if the loopback has no free port.
+    `log` is given the platform's lines and what the runtime writes to stdout, in pieces as they come; `log_error`
+    what it writes to stderr, by default the same. Entering raises `CommandNotStartedError`, and `ListenError` if the
+    loopback has no free port.
     """
 
-    def __init__(
-        self, settings: Settings, *, log: Sink | None = None, log_error: Sink | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, *, log: Sink | None = None, log_error: Sink | None = None) -> None:
         self._settings = settings
         self._log = Log(log, log_error, settings.log_limit_bytes)
-        self._environment = lifecycle.Environment(settings.timeout_s, settings.init_limit_s)
+        self._environment = life.Environment(settings.timeout_s, settings.init_limit_s)
         self._server = HttpServer(
             Handler(self._on_call, self._on_lost_call, _render_refusal),
             ServerOptions(
@@ -85,10 +82,9 @@ class Emulator:
         self._now = time.monotonic
         self._not_started: CommandNotStartedError | None = None
 
-    async def __aenter__(self) -> Emulator:
+    async def __aenter__(self) -> Emulator:  # noqa: PYI034 - Self is Python 3.11's
         host, port = await self._server.listen(_RUNTIME_API_HOST, 0)
-        # os.path: pathlib is not worth its import in a program that starts with the container
-        cwd = os.path.abspath(self._settings.cwd or os.getcwd())
+        cwd = absolute_path(self._settings.cwd)
         environment = variables.runtime_environment(self._settings, runtime_api=f"{host}:{port}", cwd=cwd)
         self._arn = variables.function_arn(environment)
         self._effects = Effects(
@@ -116,10 +112,9 @@ class Emulator:
         await self.close()
 
     async def close(self) -> None:
-        """End the runtime and give up the invocations that are under way or wait: they end with status
-        503."""
+        """End the runtime and give up the invocations that are under way or wait: they end with status 503."""
         effects = self._effects
-        if effects is None or self._environment.state is lifecycle.State.CLOSED:
+        if effects is None or self._environment.state is life.State.CLOSED:
             return
         waiting = list(self._queue)
         self._queue.clear()
@@ -129,14 +124,12 @@ class Emulator:
         await effects.wait_gone()
         await self._server.close()
 
-    async def invoke(
-        self, event: bytes, *, client_context: str | None = None, trace_id: str | None = None
-    ) -> Outcome:
+    async def invoke(self, event: bytes, *, client_context: str | None = None, trace_id: str | None = None) -> Outcome:
         """Run one event and return what came of it, failures of the function included.
 
         `client_context` is JSON on one line, `trace_id` an X-Ray trace header, made up if None. Raises an
-        `InvokeError` if the event is not accepted, `UsageError` for a text that fits no header. Cancelling
-        the call does not stop the function.
+        `InvokeError` if the event is not accepted, `UsageError` for a text that fits no header. Cancelling the call
+        does not stop the function.
         """
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
@@ -155,9 +148,8 @@ class Emulator:
         client_context: str | None = None,
         trace_id: str | None = None,
     ) -> str:
-        """Like `invoke`, but return the request id at once and call `done` with the outcome later, on the
-        event loop."""
-        if self._effects is None or self._environment.state is lifecycle.State.CLOSED:
+        """Like `invoke`, but return the request id now and call `done` with the outcome later, on the loop."""
+        if self._effects is None or self._environment.state is life.State.CLOSED:
             raise ClosedError("invoking: the emulator is not running; enter it with `async with` first")
         if len(event) > limits.PAYLOAD_LIMIT_BYTES:
             raise RequestTooLargeError(
@@ -165,13 +157,9 @@ class Emulator:
             )
         for name, text in (("client_context", client_context), ("trace_id", trace_id)):
             if text is not None and not invoke_api.is_header_value(text):
-                raise UsageError(
-                    f"invoking: {name} {text[:80]!r} fits no header; give one line of Latin-1 text"
-                )
+                raise UsageError(f"invoking: {name} {text[:80]!r} fits no header; give one line of Latin-1 text")
         if self._current is not None and len(self._queue) >= self._settings.queue_limit:
-            raise TooManyRequestsError(
-                f"invoking: {len(self._queue)} invocations wait already; try again later"
-            )
+            raise TooManyRequestsError(f"invoking: {len(self._queue)} invocations wait already; try again later")
         request_id = str(uuid.uuid4())
         self._queue.append(
             _Waiting(
@@ -203,7 +191,7 @@ class Emulator:
             while self._pending:
                 self._environment, effects = self._pending.popleft()()
                 for effect in effects:
-                    if isinstance(effect, lifecycle.Finish):
+                    if isinstance(effect, life.Finish):
                         self._finish(effect.result)
                     elif self._effects is not None:
                         self._effects.perform(effect)
@@ -229,10 +217,10 @@ class Emulator:
         parsed = runtime_api.parse_call(request, call)
         if isinstance(parsed, runtime_api.Next):
             self._step(lambda: lifecycle.on_next(self._environment, call, self._now()))
-        elif isinstance(parsed, lifecycle.Post):
+        elif isinstance(parsed, life.Post):
             post = parsed
             self._step(lambda: lifecycle.on_post(self._environment, post))
-        elif isinstance(parsed, lifecycle.InitError):
+        elif isinstance(parsed, life.InitError):
             init_error = parsed
             self._step(lambda: lifecycle.on_init_error(self._environment, init_error))
         else:
@@ -245,11 +233,16 @@ class Emulator:
         self._step(lambda: lifecycle.on_timer(self._environment, self._now()))
 
     def _on_exit(self, how: str | None) -> None:
-        self._step(lambda: lifecycle.on_exited(self._environment, lifecycle.Exited(how), self._now()))
+        self._step(lambda: lifecycle.on_exited(self._environment, life.Exited(how), self._now()))
 
     def _on_not_started(self, error: CommandNotStartedError) -> None:
         self._not_started = error
         self._step(lambda: lifecycle.on_not_started(self._environment, str(error), self._now()))
+
+
+def absolute_path(folder: str | None) -> str:
+    """A folder from the root, ours for None. `os.path`: pathlib costs an import at the container's start."""
+    return os.path.abspath(folder or os.getcwd())  # noqa: PTH100, PTH109 - see above
 
 
 def render_outcome(result: Result, *, settings: Settings, log: bytes, max_memory_mb: int) -> Outcome:
@@ -300,7 +293,9 @@ def _render_refusal(error: ProtocolError) -> Response:
 
 
 def _new_trace_id() -> str:
-    """An X-Ray trace header of the documented shape, not sampled: version, epoch seconds in hex, 96 random
-    bits; the parent's 64."""
+    """An X-Ray trace header of the documented shape, not sampled: version, epoch seconds in hex, 96 random bits.
+
+    The parent's 64.
+    """
     random = uuid.uuid4().hex + uuid.uuid4().hex
     return f"Root=1-{int(time.time()):08x}-{random[:24]};Parent={random[32:48]};Sampled=0"

@@ -1,5 +1,4 @@
-"""Every error the emulator raises, split by whose fault it is, so that a caller can decide what to do from
-the class alone.
+"""Every error the emulator raises, split by whose fault it is, so that the class alone tells a caller what to do.
 
     EmulatorError
     ├── UsageError            the user's input: a setting or a flag that cannot be right        exit code 2

@@ -1,26 +1,22 @@
 """HTTP/1.1 as both ports speak it, without IO: bytes in, requests out; and responses to bytes.
 
-Why our own: the standard library's server is a thread per connection and forgiving where a proxy in front of
-it may be strict, and that disagreement is how requests are smuggled. This one accepts a subset and refuses
-everything else:
+Why our own: the standard library's server is a thread per connection and forgiving where a proxy in front of it may
+be strict, and that disagreement is how requests are smuggled. This one accepts a subset and refuses everything else:
 
-- origin-form targets, HTTP/1.0 and 1.1, lines that end in CR LF, no folded headers, no space before a
-header's colon;
-- a body has either one Content-Length or `Transfer-Encoding: chunked`; both, several, or other codings are
-refused;
-- head, chunk lines, trailers and body are bounded. A body over its limit is read and dropped, and the request
-then says how large
-  it was; over the drain limit the peer is refused.
+- origin-form targets, HTTP/1.0 and 1.1, lines that end in CR LF, no folded headers, no space before a header's colon;
+- a body has either one Content-Length or `Transfer-Encoding: chunked`; both, several, or other codings are refused;
+- head, chunk lines, trailers and body are bounded. A body over its limit is read and dropped, and the request then says
+  how large it was; over the drain limit the peer is refused.
 
-The parser is fed with whatever arrived and asked for the next event until it wants more. It never answers,
-never closes, and knows neither Lambda nor sockets. Any bytes raise nothing but `ProtocolError`, after which
-the parser is dead.
+The parser is fed with whatever arrived and asked for the next event until it wants more. It never answers, never
+closes, and knows neither Lambda nor sockets. Any bytes raise nothing but `ProtocolError`, after which the parser is
+dead.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, NamedTuple, Union
 
 from . import limits
 from .errors import ProtocolError
@@ -37,6 +33,10 @@ _DIGITS = re.compile(r"[0-9]{1,15}")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
 _CHUNK_LINE_LIMIT_BYTES = 256
+
+# Heads that a connection remembers, and up to which size.
+_HEADS_KEPT = 8
+_HEAD_KEPT_BYTES = 1024
 
 # What a chunked body expects when it is not in the middle of a chunk.
 _AT_CHUNK_LINE = -1
@@ -62,8 +62,8 @@ class Limits(NamedTuple):
 class Request(NamedTuple):
     """One complete request.
 
-    `headers` and `trailers` have lower-case names; a repeated header's values are joined with ", " (RFC 9110
-    5.3). `body_size` is what the peer sent; `body` is empty when that is over the limit (`oversize`).
+    `headers` and `trailers` have lower-case names; a repeated header's values are joined with ", " (RFC 9110 5.3).
+    `body_size` is what the peer sent; `body` is empty when that is over the limit (`oversize`).
     """
 
     method: str
@@ -79,8 +79,8 @@ class Request(NamedTuple):
 class Response(NamedTuple):
     """What a request is answered with. `headers` come without Content-Length.
 
-    Header values must not contain line ends: what came through the parser does not, and the emulator's own
-    are checked.
+    Header values must not contain line ends: what came through the parser does not, and the emulator's own are
+    checked.
     """
 
     status: int
@@ -107,13 +107,13 @@ class _Head(NamedTuple):
     target: str
     headers: Mapping[str, str]
     keep_alive: bool
+    modern: bool  # HTTP/1.1
 
 
 class RequestParser:
     """The requests of one connection.
 
-    `feed` what arrived, then call `next_event` until it returns `NEED_DATA`. `eof` when the peer will send no
-    more.
+    `feed` what arrived, then call `next_event` until it returns `NEED_DATA`. `eof` when the peer will send no more.
     """
 
     def __init__(self, bounds: Limits) -> None:
@@ -126,6 +126,7 @@ class RequestParser:
         self._remaining = 0  # bytes missing of the body or chunk, or one of the two below
         self._body = bytearray()
         self._size = 0
+        self._heads: dict[bytes, _Head] = {}  # a client's requests tend to have the same head again and again
 
     @property
     def buffered_bytes(self) -> int:
@@ -137,8 +138,8 @@ class RequestParser:
         """Whether a request has begun and is not complete."""
         return self._head is not None or bool(self._buffer)
 
-    def feed(self, data: bytes) -> None:
-        """Take bytes as they arrived."""
+    def feed(self, data: bytes | memoryview) -> None:
+        """Take bytes as they arrived; a view is not kept."""
         self._buffer += data
 
     def eof(self) -> None:
@@ -172,32 +173,21 @@ class RequestParser:
         if end < 0:
             self._searched = len(buffer)
             return None
-        lines = bytes(buffer[:end]).split(b"\r\n")
+        raw = bytes(buffer[:end])
         del buffer[: end + 4]
         self._searched = 0
-        return self._open(lines)
-
-    def _open(self, lines: list[bytes]) -> _Head:
-        match = _REQUEST_LINE.fullmatch(lines[0])
-        if match is None:
-            raise ProtocolError(
-                f"reading a request line: found {lines[0][:80]!r}; send METHOD /path HTTP/1.1"
-            )
-        method, target, minor = match[1].decode("ascii"), match[2].decode("ascii"), match[3]
-        headers = _parse_headers(lines[1:])
-        modern = minor == b"1"
-        if modern and ("host" not in headers or "," in headers["host"]):
-            raise ProtocolError(
-                f"reading a request: found Host {headers.get('host')!r}; send exactly one (RFC 9112 3.2)"
-            )
-        self._frame_body(headers, modern=modern)
-        connection = headers.get("connection", "").lower()
-        keep_alive = modern and "close" not in (option.strip() for option in connection.split(","))
-        return _Head(method, target, headers, keep_alive)
+        head = self._heads.get(raw)
+        if head is None:
+            head = _parse_head(raw)
+            if len(self._heads) >= _HEADS_KEPT:
+                self._heads.clear()
+            if len(raw) <= _HEAD_KEPT_BYTES:
+                self._heads[raw] = head
+        self._frame_body(head.headers, modern=head.modern)
+        return head
 
     def _frame_body(self, headers: Mapping[str, str], *, modern: bool) -> None:
-        """Decide how the body ends (RFC 9112 6.3), refusing whatever two readers could understand in two
-        ways."""
+        """Decide how the body ends (RFC 9112 6.3), refusing whatever two readers could understand in two ways."""
         coding, length = headers.get("transfer-encoding"), headers.get("content-length")
         if coding is not None and (length is not None or not modern):
             raise ProtocolError(
@@ -214,16 +204,12 @@ class RequestParser:
             self._remaining = _AT_CHUNK_LINE
         else:
             if length is not None and _DIGITS.fullmatch(length) is None:
-                raise ProtocolError(
-                    f"reading a request: Content-Length {length[:40]!r}; send one decimal number"
-                )
+                raise ProtocolError(f"reading a request: Content-Length {length[:40]!r}; send one decimal number")
             self._remaining = int(length or 0)
             self._check_drain(self._remaining)
         expect = headers.get("expect")
         if expect is not None and expect.lower() != "100-continue":
-            raise ProtocolError(
-                f"reading a request: Expect {expect[:40]!r}; only 100-continue is known", status=417
-            )
+            raise ProtocolError(f"reading a request: Expect {expect[:40]!r}; only 100-continue is known", status=417)
         self._expecting = expect is not None and modern and (self._chunked or self._remaining > 0)
         if self._expecting and self._remaining > self._bounds.body_bytes:
             raise ProtocolError(
@@ -274,9 +260,7 @@ class RequestParser:
             if len(self._buffer) < len(b"\r\n"):
                 return NEED_DATA
             if self._buffer[:2] != b"\r\n":
-                raise ProtocolError(
-                    f"reading a chunk: found {bytes(self._buffer[:8])!r} after it; end it with CR LF"
-                )
+                raise ProtocolError(f"reading a chunk: found {bytes(self._buffer[:8])!r} after it; end it with CR LF")
             del self._buffer[:2]
             self._remaining = _AT_CHUNK_LINE
 
@@ -287,9 +271,7 @@ class RequestParser:
             return self._finish({})
         end = buffer.find(b"\r\n\r\n")
         if (len(buffer) if end < 0 else end) > self._bounds.head_bytes:
-            raise ProtocolError(
-                f"reading trailers: more than {self._bounds.head_bytes} bytes; send less", status=431
-            )
+            raise ProtocolError(f"reading trailers: more than {self._bounds.head_bytes} bytes; send less", status=431)
         if end < 0:
             return NEED_DATA
         lines = bytes(buffer[:end]).split(b"\r\n")
@@ -324,6 +306,21 @@ class RequestParser:
             oversize=oversize,
             trailers=trailers,
         )
+
+
+def _parse_head(raw: bytes) -> _Head:
+    lines = raw.split(b"\r\n")
+    match = _REQUEST_LINE.fullmatch(lines[0])
+    if match is None:
+        raise ProtocolError(f"reading a request line: found {lines[0][:80]!r}; send METHOD /path HTTP/1.1")
+    method, target, minor = match[1].decode("ascii"), match[2].decode("ascii"), match[3]
+    headers = _parse_headers(lines[1:])
+    modern = minor == b"1"
+    if modern and ("host" not in headers or "," in headers["host"]):
+        raise ProtocolError(f"reading a request: found Host {headers.get('host')!r}; send exactly one (RFC 9112 3.2)")
+    connection = headers.get("connection", "").lower()
+    keep_alive = modern and "close" not in (option.strip() for option in connection.split(","))
+    return _Head(method, target, headers, keep_alive, modern)
 
 
 def _parse_headers(lines: Iterable[bytes]) -> dict[str, str]:

@@ -1,9 +1,10 @@
-"""The Invoke operation of the Lambda API as a translation: a caller's HTTP request to what is to be run, an
-outcome to HTTP.
+"""The Invoke operation of the Lambda API as a translation.
 
-Statuses and bodies are those of AWS's emulator; added is what the API has and that emulator lacks: the
-function error, version, request id and log headers that AWS's SDKs read, and errors in the form they parse.
-It decides nothing about running and never touches a socket.
+A caller's HTTP request to what is to be run, an outcome to HTTP.
+
+Statuses and bodies are those of AWS's emulator; added is what the API has and that emulator lacks: the function
+error, version, request id and log headers that AWS's SDKs read, and errors in the form they parse. It decides nothing
+about running and never touches a socket.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import base64
 import binascii
 import json
 import re
-from typing import TYPE_CHECKING, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import limits
 from .answers import render_json
@@ -40,8 +41,10 @@ class InvokeRequest(NamedTuple):
 
 
 def parse_invoke(request: Request) -> InvokeRequest | Response:
-    """What a caller's request means, or why it is refused. The function's name is not looked at: there is one
-    function."""
+    """What a caller's request means, or why it is refused.
+
+    The function's name is not looked at: there is one function.
+    """
     if _PATH.fullmatch(request.target) is None:
         return render_refusal(
             404,
@@ -76,8 +79,7 @@ def parse_invoke(request: Request) -> InvokeRequest | Response:
 
 
 def parse_client_context(text: str) -> str | None:
-    """The caller's context from base64 to JSON that fits a header, None if there is none. Raises
-    `ValueError`."""
+    """The caller's context from base64 to JSON that fits a header, None if there is none. Raises `ValueError`."""
     if not text:
         return None
     try:
@@ -85,7 +87,7 @@ def parse_client_context(text: str) -> str | None:
     except (binascii.Error, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(str(error)) from error
     if not isinstance(value, dict):
-        raise ValueError(f"expected an object, found {type(value).__name__}")
+        raise ValueError(f"expected an object, found {type(value).__name__}")  # noqa: TRY004 - bad input, no bad call
     return json.dumps(value)
 
 
@@ -106,8 +108,7 @@ def render_outcome(outcome: Outcome, *, wants_log: bool) -> Response:
 
 
 def render_refusal(status: int, error_type: str, message: str) -> Response:
-    """An error of the API itself, in the form AWS's SDKs parse: the type in a header, the message in the
-    body."""
+    """An error of the API itself, in the form AWS's SDKs parse: the type in a header, the message in the body."""
     return Response(
         status,
         (("Content-Type", "application/json"), ("X-Amzn-ErrorType", error_type)),

@@ -1,10 +1,10 @@
 """The life of one execution environment: a table of what each event means in each state.
 
-An environment is one runtime process at a time and at most one invocation. Events come from three sides: the
-emulator (`start`, `invoke`, `close`), the runtime's calls to its API (`next`, `response`, `error`,
-`init_error`, and a poll whose connection was lost), and the system (`exited`, `not_started`, `timer`). Each
-event is a function `on_…(environment, event, now) → Step`: the next environment and the effects that the
-shell has to carry out in that order. Behind each stands a table with a row for every state.
+An environment is one runtime process at a time and at most one invocation. Events come from three sides: the emulator
+(`start`, `invoke`, `close`), the runtime's calls to its API (`next`, `response`, `error`, `init_error`, and a poll
+whose connection was lost), and the system (`exited`, `not_started`, `timer`). Each event is a function
+`on_…(environment, event, now) → Step`: the next environment and the effects that the shell has to carry out in that
+order. Behind each stands a table with a row for every state.
 
     DOWN          no process; the next invocation starts one
     STARTING      the process runs and has not polled yet
@@ -12,170 +12,56 @@ shell has to carry out in that order. Behind each stands a table with a row for 
     READY         it polls, nothing is asked of it
     ABSENT        initialised and idle, but its poll was lost: it has to poll again
     RUNNING       an event is (or, after a lost poll, will be) with it
-    RESPONDED     it posted an answer; the invocation ends with its next poll, as the platform counts
-    background work too JAMMED        it posted an answer with an unknown response mode, and gets only
-    refusals from here on (AWS's emulator does so) STOPPING      it was killed and its exit has not been
-    noticed yet CLOSED        the end
+    RESPONDED     it posted an answer; the invocation ends with its next poll: the platform counts background work too
+    JAMMED        it posted an answer with an unknown response mode, and is only refused from here on, as by AWS's
+                  emulator
+    STOPPING      it was killed and its exit has not been noticed yet
+    CLOSED        the end
 
-Two clocks. An environment is first started ahead of any invocation (phase `init`): that has a limit of its
-own, is reported as Init Duration, and an invocation that arrives meanwhile waits without its clock running.
-If that init fails, or when the environment died later, the runtime is started again within the invocation
-(phase `invoke`): then the function's timeout covers both, and no Init Duration is reported. There is one
-timer, set and cleared by effects; `now` is monotonic seconds.
+Two clocks. An environment is first started ahead of any invocation (phase `init`): that has a limit of its own, is
+reported as Init Duration, and an invocation that arrives meanwhile waits without its clock running. If that init
+fails, or when the environment died later, the runtime is started again within the invocation (phase `invoke`): then
+the function's timeout covers both, and no Init Duration is reported. There is one timer, set and cleared by effects;
+`now` is monotonic seconds.
 
-Everything here is a function from values to values. It starts no process, reads no clock and knows no HTTP.
+Everything here is a function from values to values. It starts no process, reads no clock and knows no HTTP. The
+module is long because it is one table, and is read as one.
 """
 
 from __future__ import annotations
 
-import enum
-from typing import TYPE_CHECKING, Callable, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Callable
 
 from . import answers, limits
+from .environment import (
+    Announce,
+    Deliver,
+    Environment,
+    Exited,
+    Finish,
+    InitError,
+    Kill,
+    Note,
+    Post,
+    Reply,
+    ReportInit,
+    SetTimer,
+    Spawn,
+    State,
+    Step,
+    Terminate,
+)
 from .errors import InternalError
 from .values import Answer, Invocation, Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-class State(enum.Enum):
-    """The states of the table above."""
-
-    DOWN = "down"
-    STARTING = "starting"
-    BROKEN = "broken"
-    READY = "ready"
-    ABSENT = "absent"
-    RUNNING = "running"
-    RESPONDED = "responded"
-    JAMMED = "jammed"
-    STOPPING = "stopping"
-    CLOSED = "closed"
-
-
-class Environment(NamedTuple):
-    """An environment between two events.
-
-    `clock_s` is when the invocation's time began, None while it waits for the init ahead of it. `announced`
-    tells whether its START line was written. `poll` is the call that waits for an event.
-    """
-
-    timeout_s: float
-    init_limit_s: float = limits.INIT_LIMIT_S
-    state: State = State.DOWN
-    in_init_phase: bool = True
-    invocation: Invocation | None = None
-    announced: bool = False
-    clock_s: float | None = None
-    spawned_s: float = 0.0
-    poll: int | None = None
-    answer: Answer | None = None
-    init_s: float | None = None
-
-
-# Events that carry something. A `call` is the shell's number for one HTTP exchange that awaits a Reply or a
-# Deliver.
-
-
-class Post(NamedTuple):
-    """The runtime posted to `/response` or `/error`. `size` is what it sent; `answer.body` is empty if that
-    is over the limit."""
-
-    call: int
-    request_id: str
-    answer: Answer
-    size: int
-    mode_known: bool = True
-
-
-class InitError(NamedTuple):
-    """The runtime posted to `/init/error`."""
-
-    call: int
-    answer: Answer
-
-
-class Exited(NamedTuple):
-    """The process ended; `how` is e.g. "exit status 3" or "signal: killed", None for exit status 0."""
-
-    how: str | None
-
-
-# Effects
-
-
-class Spawn(NamedTuple):
-    """Start the runtime's process."""
-
-
-class Kill(NamedTuple):
-    """Kill the runtime's whole process group."""
-
-
-class Terminate(NamedTuple):
-    """End the process group in good order: SIGTERM, then SIGKILL."""
-
-
-class SetTimer(NamedTuple):
-    """Give `on_timer` a call in this many seconds, replacing the timer that was set; never, if None."""
-
-    delay_s: float | None
-
-
-class Reply(NamedTuple):
-    """Answer a runtime's call."""
-
-    call: int
-    reply: answers.Reply
-
-
-class Deliver(NamedTuple):
-    """Answer a runtime's poll with the event."""
-
-    call: int
-    invocation: Invocation
-    deadline_s: float
-
-
-class Announce(NamedTuple):
-    """Write the START line."""
-
-    invocation: Invocation
-
-
-class ReportInit(NamedTuple):
-    """Write the platform's line about an init that failed."""
-
-    duration_s: float
-    phase: str
-    status: str
-    error_type: str | None
-
-
-class Note(NamedTuple):
-    """Write a line into the log."""
-
-    text: str
-
-
-class Finish(NamedTuple):
-    """The invocation is over: write END and REPORT and hand the result to its caller."""
-
-    result: Result
-
-
-Effect = Union[Spawn, Kill, Terminate, SetTimer, Reply, Deliver, Announce, ReportInit, Note, Finish]
-
-
-class Step(NamedTuple):
-    """What an event leads to."""
-
-    environment: Environment
-    effects: tuple[Effect, ...] = ()
+    from .environment import Effect
 
 
 _NO_TIMER = SetTimer(None)
+_OK = 200  # HTTP's; the status of an invocation that was run, whatever the function made of it
 
 
 def on_start(environment: Environment, now: float) -> Step:
@@ -186,16 +72,13 @@ def on_start(environment: Environment, now: float) -> Step:
     return Step(started, (Spawn(), SetTimer(environment.init_limit_s)))
 
 
-# invoke
-# ---------------------------------------------------------------------------------------------------------------
+# invoke -----------------------------------------------------------------------------------------------------
 
 
 def on_invoke(environment: Environment, invocation: Invocation, now: float) -> Step:
     """An invocation is assigned. Raises `InternalError` if there is one already: the caller queues them."""
     if environment.invocation is not None:
-        raise InternalError(
-            f"assigning {invocation.request_id} while {environment.invocation.request_id} is not over"
-        )
+        raise InternalError(f"assigning {invocation.request_id} while {environment.invocation.request_id} is not over")
     return _INVOKE[environment.state](environment._replace(invocation=invocation), now)
 
 
@@ -258,8 +141,7 @@ _INVOKE: Mapping[State, Callable[[Environment, float], Step]] = {
 }
 
 
-# the runtime polls
-# ----------------------------------------------------------------------------------------------------
+# the runtime polls ------------------------------------------------------------------------------------------
 
 
 def on_next(environment: Environment, call: int, now: float) -> Step:
@@ -295,21 +177,21 @@ def _next_ready(environment: Environment, call: int, now: float) -> Step:
 
 
 def _next_running(environment: Environment, call: int, now: float) -> Step:
-    """A poll during an invocation gets the same event again, as from AWS's emulator: the first delivery may
-    have been lost."""
+    """A poll during an invocation gets the same event again, as from AWS's emulator.
+
+    The first delivery may have been lost.
+    """
     del now
     if environment.invocation is None or environment.clock_s is None:
         raise InternalError("a running environment without an invocation")
-    return Step(
-        environment, (Deliver(call, environment.invocation, environment.clock_s + environment.timeout_s),)
-    )
+    return Step(environment, (Deliver(call, environment.invocation, environment.clock_s + environment.timeout_s),))
 
 
 def _next_responded(environment: Environment, call: int, now: float) -> Step:
     """The poll after an answer ends the invocation."""
     if environment.answer is None:
         raise InternalError("responded without an answer")
-    result = _result(environment, now, 200, environment.answer)
+    result = _result(environment, now, _OK, environment.answer)
     return Step(_idle(environment)._replace(state=State.READY, poll=call), (_NO_TIMER, Finish(result)))
 
 
@@ -328,22 +210,23 @@ _NEXT: Mapping[State, Callable[[Environment, int, float], Step]] = {
 
 
 def on_poll_lost(environment: Environment, call: int) -> Step:
-    """The connection of a call was closed. Only a poll that waits is news; an event already delivered may be
-    polled for again."""
+    """The connection of a call was closed.
+
+    Only a poll that waits is news; an event already delivered may be polled for again.
+    """
     if environment.state is State.READY and environment.poll == call:
         return Step(environment._replace(state=State.ABSENT, poll=None))
     return Step(environment)
 
 
-# the runtime answers
-# --------------------------------------------------------------------------------------------------
+# the runtime answers ----------------------------------------------------------------------------------------
 
 
 def on_post(environment: Environment, post: Post) -> Step:
     """The runtime posted a response or an error.
 
-    The id is checked before the state, and a wrong one changes nothing. An answer over the limit is told 413
-    and becomes the platform's own error about it.
+    The id is checked before the state, and a wrong one changes nothing. An answer over the limit is told 413 and
+    becomes the platform's own error about it.
     """
     if environment.invocation is None or environment.invocation.request_id != post.request_id:
         return Step(environment, (Reply(post.call, answers.INVALID_REQUEST_ID),))
@@ -384,8 +267,7 @@ def on_init_error(environment: Environment, error: InitError) -> Step:
     return Step(broken, (Reply(error.call, answers.ACCEPTED), SetTimer(limits.ERROR_EXIT_GRACE_S)))
 
 
-# the process ends
-# -----------------------------------------------------------------------------------------------------
+# the process ends -------------------------------------------------------------------------------------------
 
 
 def on_exited(environment: Environment, event: Exited, now: float) -> Step:
@@ -394,8 +276,7 @@ def on_exited(environment: Environment, event: Exited, now: float) -> Step:
 
 
 def _exited_init(environment: Environment, event: Exited, now: float) -> Step:
-    """Init failed: ahead of an invocation it is tried again with the next one, within an invocation it is its
-    result.
+    """Init failed: ahead of an invocation it is tried again with the next one, within an invocation it is its result.
 
     An exit without a report leaves the body empty, as AWS's emulator does; the log says why.
     """
@@ -412,17 +293,13 @@ def _exited_init(environment: Environment, event: Exited, now: float) -> Step:
 
 def _exited_idle(environment: Environment, event: Exited, now: float) -> Step:
     del now
-    return Step(
-        _idle(environment), (Note(f"Error: {answers.exit_message(event.how)} between two invocations"),)
-    )
+    return Step(_idle(environment), (Note(f"Error: {answers.exit_message(event.how)} between two invocations"),))
 
 
 def _exited_running(environment: Environment, event: Exited, now: float) -> Step:
     message = answers.exit_message(event.how)
     request_id = environment.invocation.request_id if environment.invocation else ""
-    return _failed(
-        environment, now, environment.answer or answers.exit_error(request_id, message), (), message
-    )
+    return _failed(environment, now, environment.answer or answers.exit_error(request_id, message), (), message)
 
 
 def _exited_stopping(environment: Environment, event: Exited, now: float) -> Step:
@@ -470,13 +347,10 @@ def on_not_started(environment: Environment, message: str, now: float) -> Step:
     down = environment._replace(state=State.DOWN)
     if environment.invocation is None:
         return Step(down, (_NO_TIMER, Note(f"Error: {message}")))
-    return _failed(
-        down, now, answers.invalid_entrypoint(environment.invocation.request_id, message), (), message
-    )
+    return _failed(down, now, answers.invalid_entrypoint(environment.invocation.request_id, message), (), message)
 
 
-# time runs out
-# --------------------------------------------------------------------------------------------------------
+# time runs out ----------------------------------------------------------------------------------------------
 
 
 def on_timer(environment: Environment, now: float) -> Step:
@@ -531,8 +405,7 @@ def on_close(environment: Environment, now: float) -> Step:
     return Step(_idle(environment)._replace(state=State.CLOSED), effects)
 
 
-# results
-# --------------------------------------------------------------------------------------------------------------
+# results ----------------------------------------------------------------------------------------------------
 
 
 def _idle(environment: Environment) -> Environment:
@@ -559,11 +432,8 @@ def _failed(
     if not environment.announced:
         effects.append(Announce(environment.invocation))
     if message is not None:
-        effects.append(
-            Note(
-                f"RequestId: {environment.invocation.request_id} Error: {message}\n{answer.error_type or answers.EXIT_ERROR}"
-            )
-        )
+        error_type = answer.error_type or answers.EXIT_ERROR
+        effects.append(Note(f"RequestId: {environment.invocation.request_id} Error: {message}\n{error_type}"))
     effects.append(Finish(_result(environment, now, 502, answer, report_status="error")))
     return Step(_idle(environment), tuple(effects))
 
@@ -575,7 +445,7 @@ def _timed_out(environment: Environment, now: float, before: tuple[Effect, ...])
     # The platform reports the timeout as the duration, not how late the timer fired.
     at_s = min(now, environment.clock_s + environment.timeout_s)
     answer = answers.timed_out(environment.timeout_s)
-    finish = Finish(_result(environment, at_s, 200, answer, report_status="timeout"))
+    finish = Finish(_result(environment, at_s, _OK, answer, report_status="timeout"))
     return Step(_idle(environment)._replace(state=State.STOPPING), (*before, *announce, Kill(), finish))
 
 
@@ -585,7 +455,7 @@ def _result(
     if environment.invocation is None:
         raise InternalError("a result without an invocation")
     duration_s = 0.0 if environment.clock_s is None else max(0.0, now - environment.clock_s)
-    failed = status != 200 or answer.error_type is not None
+    failed = status != _OK or answer.error_type is not None
     return Result(
         invocation=environment.invocation,
         status=status,

@@ -1,10 +1,8 @@
-"""The platform's numbers and ours, in one place, each with its unit and its origin. It never decides
-anything."""
+"""The platform's numbers and ours, in one place, each with its unit and its origin. It never decides anything."""
 
 from __future__ import annotations
 
-# Platform
-# -------------------------------------------------------------------------------------------------------------
+# Platform ---------------------------------------------------------------------------------------------------
 
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024 + 100
 """Largest event and largest buffered response; `MaxPayloadSize` of AWS's emulator, exact to the byte under
@@ -29,8 +27,7 @@ MEMORY_LIMIT_MB = 10_240
 LOG_RESULT_BYTES = 4096
 """How much of the log `X-Amz-Log-Type: Tail` returns; the Lambda API reference, Invoke."""
 
-# Ours
-# -----------------------------------------------------------------------------------------------------------------
+# Ours -------------------------------------------------------------------------------------------------------
 
 QUEUE_LIMIT = 128
 """Invocations that may wait for the one environment before callers are told 429."""
@@ -42,18 +39,16 @@ ERROR_EXIT_GRACE_S = 1.0
 """After the runtime reported a failed init it may finish its log and exit by itself; then it is killed."""
 
 TERMINATE_GRACE_S = 2.0
-"""Between SIGTERM and SIGKILL at the end; the platform's shutdown phase for a runtime lasts 2 s at most."""
+"""Between SIGTERM and SIGKILL at the end; as long as the platform's longest shutdown phase."""
 
 HEAD_LIMIT_BYTES = 64 * 1024
-"""Request line and headers. The largest header in use, the X-Ray error cause, is dropped by the runtimes at 1
-MiB; a runtime that sends more than this is told 431."""
+"""Request line and headers on the invoke port; a caller that sends more is told 431."""
 
 CAUSE_HEAD_LIMIT_BYTES = 1024 * 1024 + HEAD_LIMIT_BYTES
-"""Request line and headers on the Runtime API: an error cause just below its 1 MiB limit still fits."""
+"""Request line and headers on the Runtime API: an X-Ray error cause, which runtimes drop at 1 MiB, still fits."""
 
 DRAIN_LIMIT_BYTES = 64 * 1024 * 1024
-"""An oversize body is read and dropped up to here, so that its sender reads the 413 and not a reset
-connection."""
+"""An oversize body is read and dropped up to here: its sender then reads the 413, and not a reset connection."""
 
 REQUEST_LIMIT_S = 30.0
 """From the first byte of a request to its last; and for a peer to take a response off our hands."""

@@ -1,9 +1,11 @@
-"""The log: passed through as it comes, and its end kept for each invocation. Bounded, and without opinions
-about content."""
+"""The log: passed through as it comes, and its end kept for each invocation.
+
+Bounded, and without opinions about content.
+"""
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from typing import Callable
 
 Sink = Callable[[bytes], None]
 
@@ -11,9 +13,9 @@ Sink = Callable[[bytes], None]
 class Log:
     """Two streams out, one memory.
 
-    `out` gets the platform's lines and the runtime's stdout, `error` its stderr; `error` defaults to `out`,
-    and no sink drops. What the runtime wrote is kept in the order it was read, `limit_bytes` of it; the
-    platform's lines are not.
+    `out` gets the platform's lines and the runtime's stdout, `error` its stderr; `error` defaults to `out`, and no
+    sink drops. What the runtime wrote is kept in the order it was read, `limit_bytes` of it; the platform's lines are
+    not.
     """
 
     def __init__(self, out: Sink | None, error: Sink | None, limit_bytes: int) -> None:

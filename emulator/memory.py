@@ -1,31 +1,45 @@
-"""How much memory a process and its descendants used at most, read from `/proc`. It reads only; where there
-is no `/proc`, it says 0.
+"""How much memory a process and its descendants used at most, read from `/proc`.
 
-Why not `getrusage`: `ru_maxrss` of a child begins with the size of the process that started it, which is us.
-`VmHWM` belongs to the program that was executed.
+Why not `getrusage`: `ru_maxrss` of a child begins with the size of the process that started it, which is us. `VmHWM`
+belongs to the program that was executed. This module reads only; where there is no `/proc`, it says 0.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 
-_TREE_LIMIT = 64  # processes looked at for one measurement; a tree larger than this is measured in part
+_TREE_LIMIT = 64  # processes looked at for one measurement; a larger tree is measured in part
 _READ_BYTES = 4096  # /proc/PID/status is about 1.5 kB
 
 
-def max_memory_kb(pid: int) -> int:
-    """Sum of the high-water marks of a process and its descendants, in KiB; 0 if it is gone."""
-    total = 0
-    pending = [pid]
-    for _ in range(_TREE_LIMIT):
-        if not pending:
-            break
-        current = pending.pop()
-        status = _read(f"/proc/{current}/status")
-        total += parse_high_water_kb(status)
-        for thread in _threads(current, status):
-            pending.extend(int(child) for child in _read(f"/proc/{current}/task/{thread}/children").split())
-    return total
+class MemoryGauge:
+    """Measures one process tree, once for each invocation: the files of its root are kept open for that."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._status = _open(f"/proc/{pid}/status")
+        self._children = _open(f"/proc/{pid}/task/{pid}/children")
+
+    def close(self) -> None:
+        """Let go of the files; what is measured afterwards is 0."""
+        for fd in (self._status, self._children):
+            if fd is not None:
+                os.close(fd)
+        self._status = self._children = None
+
+    def max_memory_kb(self) -> int:
+        """Sum of the high-water marks of the process and its descendants, in KiB; 0 if it is gone."""
+        status = _read(self._status)
+        total = parse_high_water_kb(status)
+        pending = _read(self._children).split() if _single_threaded(status) else _children_of(self._pid)
+        for _ in range(_TREE_LIMIT):
+            if not pending:
+                break
+            child = int(pending.pop())
+            total += parse_high_water_kb(_read_once(f"/proc/{child}/status"))
+            pending.extend(_children_of(child))
+        return total
 
 
 def parse_high_water_kb(status: bytes) -> int:
@@ -35,23 +49,36 @@ def parse_high_water_kb(status: bytes) -> int:
     return int(words[0]) if found and words and words[0].isdigit() else 0
 
 
-def _threads(pid: int, status: bytes) -> list[str]:
-    if b"\nThreads:\t1\n" in status:
-        return [str(pid)]
+def _single_threaded(status: bytes) -> bool:
+    return b"\nThreads:\t1\n" in status
+
+
+def _children_of(pid: int) -> list[bytes]:
     try:
-        return os.listdir(f"/proc/{pid}/task")
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - pathlib is not worth its import here
     except OSError:
         return []
+    return [child for thread in threads for child in _read_once(f"/proc/{pid}/task/{thread}/children").split()]
 
 
-def _read(path: str) -> bytes:
+def _open(path: str) -> int | None:
     try:
-        fd = os.open(path, os.O_RDONLY)
+        return os.open(path, os.O_RDONLY)
     except OSError:
-        return b""
+        return None
+
+
+def _read(fd: int | None) -> bytes:
+    if fd is not None:
+        with contextlib.suppress(OSError):  # it has ended
+            return os.pread(fd, _READ_BYTES, 0)
+    return b""
+
+
+def _read_once(path: str) -> bytes:
+    fd = _open(path)
     try:
-        return os.read(fd, _READ_BYTES)
-    except OSError:
-        return b""
+        return _read(fd)
     finally:
-        os.close(fd)
+        if fd is not None:
+            os.close(fd)

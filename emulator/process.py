@@ -1,13 +1,12 @@
-"""The runtime's process: started in a session of its own, so that whatever it forks dies with it; its output;
-its end.
+"""The runtime's process: started in a session of its own, so that whatever it forks dies with it; its output; its end.
 
-The only module that starts, signals and reaps. It runs on the event loop's thread, except for one thread that
-waits for the exit: that works on every kernel, where pidfd and SIGCHLD do not. It decides nothing: when to
-start and whom to tell is the caller's.
+The only module that starts, signals and reaps. It runs on the event loop's thread, except for one thread that waits
+for the exit: a sandbox's kernel may lack pidfd, and SIGCHLD belongs to the main thread's program. It decides nothing:
+when to start and whom to tell is the caller's.
 
-Order at the end matters. The waiting thread leaves the process unreaped, so that its number cannot be taken
-by another; then the group is killed, its output read to the last byte that is there, and only then is the
-process reaped.
+Order at the end matters. The waiting thread leaves the process unreaped, so that its number cannot be taken by
+another; then the group is killed, its output read to the last byte that is there, and only then is the process
+reaped.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import threading
 from typing import TYPE_CHECKING, Callable
 
 from .errors import CommandNotStartedError
-from .memory import max_memory_kb
+from .memory import MemoryGauge
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,8 +32,7 @@ Sink = Callable[[bytes], None]
 
 
 class Process:
-    """A started runtime. `on_exit(returncode)` is called once on the loop, after all its output went to the
-    sinks."""
+    """A started runtime. `on_exit(returncode)` is called once on the loop, after all its output went to the sinks."""
 
     def __init__(
         self,
@@ -67,6 +65,7 @@ class Process:
         self.pid = self._popen.pid
         self._ended = False
         self._peak_kb = 0
+        self._gauge = MemoryGauge(self.pid)
         self._outputs = {}
         for pipe, sink in ((self._popen.stdout, stdout), (self._popen.stderr, stderr)):
             if pipe is not None:
@@ -88,10 +87,9 @@ class Process:
                     break
 
     def sample_memory_kb(self) -> int:
-        """The high-water mark of its process tree so far, in KiB; after its end the last one that was
-        seen."""
+        """The high-water mark of its process tree so far, in KiB; after its end the last one that was seen."""
         if not self._ended:
-            self._peak_kb = max(self._peak_kb, max_memory_kb(self.pid))
+            self._peak_kb = max(self._peak_kb, self._gauge.max_memory_kb())
         return self._peak_kb
 
     def kill(self) -> None:
@@ -127,11 +125,13 @@ class Process:
         with contextlib.suppress(ChildProcessError):
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
-            self._loop.call_soon_threadsafe(self._finish)
+            # One round later: what the runtime sent before it ended shall be read before its end is told.
+            self._loop.call_soon_threadsafe(self._loop.call_soon, self._finish)
 
     def _finish(self) -> None:
         self._signal(signal.SIGKILL)  # what it forked and left behind
         self._ended = True
+        self._gauge.close()
         self.drain()
         for fd, (pipe, _) in list(self._outputs.items()):
             # A descendant that left the session may hold the other end; nobody listens to it any more.

@@ -1,14 +1,13 @@
 """The platform's log lines. Pure text; it reads no clock and writes nowhere.
 
-Formats are Lambda's own as seen in CloudWatch, which differ from those of AWS's emulator: Init Duration
-stands last, and the billed duration includes it.
+Formats are Lambda's own as seen in CloudWatch, which differ from those of AWS's emulator: Init Duration stands last,
+and the billed duration includes it.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from typing import Optional
 
 
 def render_start(request_id: str, version: str) -> bytes:
@@ -32,7 +31,8 @@ def render_end(
     fields = [
         f"REPORT RequestId: {request_id}",
         f"Duration: {duration_ms:.2f} ms",
-        f"Billed Duration: {math.ceil(duration_ms + (init_ms or 0.0))} ms",
+        # Rounded first: 300.00000001 is 300 ms, not 301.
+        f"Billed Duration: {math.ceil(round(duration_ms + (init_ms or 0.0), 2))} ms",
         f"Memory Size: {memory_mb} MB",
         f"Max Memory Used: {max_memory_mb} MB",
     ]

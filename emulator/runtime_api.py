@@ -1,5 +1,6 @@
-"""The Runtime API 2018-06-01 as a translation: a runtime's HTTP request to an event of the life cycle, an
-event to HTTP headers.
+"""The Runtime API 2018-06-01 as a translation.
+
+A runtime's HTTP request to an event of the life cycle, an event to HTTP headers.
 
 Paths and headers are those of AWS's runtime API guide. It keeps no state, so it cannot tell whether a call is
 allowed: that is `lifecycle`'s; and it never touches a socket.
@@ -11,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from . import answers
-from .lifecycle import InitError, Post
+from .environment import InitError, Post
 from .values import Answer
 
 if TYPE_CHECKING:
@@ -42,8 +43,10 @@ Call = Union[Next, Post, InitError, answers.Reply]
 
 
 def parse_call(request: Request, call: int) -> Call:
-    """What a runtime's request means; a `Reply` if it means nothing here. `call` is the shell's number for
-    the exchange."""
+    """What a runtime's request means; a `Reply` if it means nothing here.
+
+    `call` is the shell's number for the exchange.
+    """
     path = request.target.partition("?")[0]
     if path == _NEXT_PATH:
         return Next(call) if request.method == "GET" else _NOT_ALLOWED

@@ -1,11 +1,12 @@
-"""The values that travel between the parts: what is run, what is asked, what came out. They hold no behaviour
-beyond checking themselves and never touch the world.
+"""The values that travel between the parts: what is run, what is asked, what came out.
+
+They hold no behaviour beyond checking themselves and never touch the world.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import limits
 from .errors import UsageError
@@ -18,11 +19,10 @@ if TYPE_CHECKING:
 class Settings:
     """What to run and under which limits.
 
-    `command` is the runtime's program and its arguments, e.g. `["python", "-m", "awslambdaric",
-    "app.handler"]`. `environment` is the complete environment of the runtime, to which
-    `variables.runtime_environment` adds what the platform sets; nothing is inherited from the emulator's own
-    process. `cwd` is the runtime's working directory, ours when None. `timeout_s` and `memory_mb` are the
-    function's; memory is reported, not enforced.
+    `command` is the runtime's program and its arguments, e.g. `["python", "-m", "awslambdaric", "app.handler"]`.
+    `environment` is the complete environment of the runtime, to which `variables.runtime_environment` adds what the
+    platform sets; nothing is inherited from the emulator's own process. `cwd` is the runtime's working directory,
+    ours when None. `timeout_s` and `memory_mb` are the function's; memory is reported, not enforced.
 
     Raises `UsageError` for values that cannot be right.
     """
@@ -49,7 +49,8 @@ class Settings:
             )
         if not 0 < self.memory_mb <= limits.MEMORY_LIMIT_MB:
             raise UsageError(
-                f"reading the function's memory size: found {self.memory_mb!r}; give MB from 1 to {limits.MEMORY_LIMIT_MB}"
+                f"reading the function's memory size: found {self.memory_mb!r}; "
+                f"give MB from 1 to {limits.MEMORY_LIMIT_MB}"
             )
         for name, value in (
             ("init_limit_s", self.init_limit_s),
@@ -61,8 +62,7 @@ class Settings:
 
 
 class Invocation(NamedTuple):
-    """One event on its way to the runtime. Header values are single lines; None means the header is not
-    sent."""
+    """One event on its way to the runtime. Header values are single lines; None means the header is not sent."""
 
     request_id: str
     event: bytes
@@ -73,8 +73,7 @@ class Invocation(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a runtime posted for an invocation; `error_type` is None for a response, else the type of its
-    error."""
+    """What a runtime posted for an invocation; `error_type` is None for a response, else the type of its error."""
 
     body: bytes
     content_type: str = "application/json"
@@ -82,8 +81,7 @@ class Answer(NamedTuple):
 
 
 class Result(NamedTuple):
-    """How an invocation ended, as the life cycle sees it: before memory and log are added to make an
-    `Outcome`."""
+    """How an invocation ended, as the life cycle sees it: before memory and log are added to make an `Outcome`."""
 
     invocation: Invocation
     status: int
@@ -99,12 +97,12 @@ class Outcome:
     """What came of an invocation.
 
     `status` is the HTTP status of the Invoke API: 200, or 502 when the runtime could not be started or died.
-    `function_error` is None when the function answered, else `"Unhandled"` (the `X-Amz-Function-Error`
-    header). `payload` is the function's response, or its error as JSON, or the sentence about the timeout.
-    `log` is the end of what the runtime wrote since the invocation before, init included,
-    `Settings.log_limit_bytes` at most. `report` holds the START line and the END and REPORT lines. `init_ms`
-    is set on the first invocation of an environment that initialised before it, as in the platform's REPORT.
-    `max_memory_mb` is the high-water mark of the runtime's process tree, 0 where the system does not tell.
+    `function_error` is None when the function answered, else `"Unhandled"` (the `X-Amz-Function-Error` header).
+    `payload` is the function's response, or its error as JSON, or the sentence about the timeout. `log` is the end of
+    what the runtime wrote since the invocation before, init included, `Settings.log_limit_bytes` at most. `report`
+    holds the START line and the END and REPORT lines. `init_ms` is set on the first invocation of an environment that
+    initialised before it, as in the platform's REPORT. `max_memory_mb` is the high-water mark of the runtime's
+    process tree, 0 where the system does not tell.
     """
 
     payload: bytes

@@ -1,8 +1,7 @@
 """The environment variables a runtime finds. Pure; it reads nobody's environment and changes none.
 
-Names are from Lambda's "reserved environment variables"; values that have no source here are those of AWS's
-emulator. What the user set wins everywhere but in the address of the Runtime API and the memory size in
-force.
+Names are from Lambda's "reserved environment variables"; values that have no source here are those of AWS's emulator.
+What the user set wins everywhere but in the address of the Runtime API and the memory size in force.
 """
 
 from __future__ import annotations

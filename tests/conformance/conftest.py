@@ -1,7 +1,7 @@
-"""The independent witnesses: AWS's own runtime client and emulator, installed on demand under `.peers/` at the repository's root.
+"""The independent witnesses: AWS's own runtime client and emulator, installed on demand under `.peers/`.
 
-Both come from the package index, at fixed versions. Without the index the tests that need them are skipped, and say so; where
-`CI=true` they fail instead, so that no witness goes missing unnoticed.
+Both come from the package index, at fixed versions. Without the index the tests that need them are skipped,
+and say so; where `CI=true` they fail instead, so that no witness goes missing unnoticed.
 """
 
 from __future__ import annotations

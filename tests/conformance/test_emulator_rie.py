@@ -1,28 +1,29 @@
-"""Ours and AWS's emulator run the same functions under AWS's own runtime client, and their answers are held against each other."""
+"""Ours and AWS's emulator run the same functions under AWS's runtime client, and must answer alike."""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-import textwrap
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+import emulator
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.network
 
+MAIN = Path(emulator.__file__).parent / "__main__.py"
 PATH = "/2015-03-31/functions/function/invocations"
 LIMIT = 6 * 1024 * 1024 + 100
 TIMEOUT_S = 1
@@ -132,9 +133,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def our_emulator(folder: Path, runtime: list[str]) -> Iterator[int]:
-    from emulator import __file__ as package
-
-    command = [sys.executable, os.path.join(os.path.dirname(package), "__main__.py"), "--port", "0", "--", *runtime]
+    command = [sys.executable, "-S", str(MAIN), "--port", "0", "--", *runtime]
     with running(command, folder, environment()) as process:
         ready = process.stderr.readline()
         yield int(re.search(r":(\d+)/", ready)[1])

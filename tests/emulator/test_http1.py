@@ -1,8 +1,9 @@
-"""The HTTP parser: a table of what is understood, a table of what is refused, and properties that hold for any bytes."""
+"""The HTTP parser: what is understood, what is refused, and what holds for any bytes."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 
 import pytest
 from hypothesis import given
@@ -67,9 +68,7 @@ GOOD = {
         b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         + (b"20\r\n" + b"x" * 32 + b"\r\n") * 3
         + b"0\r\n\r\n",
-        Request(
-            "POST", "/", {"host": "a", "transfer-encoding": "chunked"}, b"", 96, keep_alive=True, oversize=True
-        ),
+        Request("POST", "/", {"host": "a", "transfer-encoding": "chunked"}, b"", 96, keep_alive=True, oversize=True),
     ),
 }
 
@@ -133,7 +132,7 @@ def events_of(pieces: list[bytes]) -> list[object]:
 
 def split(data: bytes, cuts: list[int]) -> list[bytes]:
     edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
 @pytest.mark.parametrize(("data", "expected"), GOOD.values(), ids=GOOD)
@@ -173,7 +172,10 @@ def test_garbage_raises_only_the_peers_error(pieces: list[bytes]) -> None:
 
 
 @given(
-    st.sampled_from(sorted(GOOD)), st.integers(0, 400), st.binary(max_size=3), st.lists(st.integers(0, 4000), max_size=4)
+    st.sampled_from(sorted(GOOD)),
+    st.integers(0, 400),
+    st.binary(max_size=3),
+    st.lists(st.integers(0, 4000), max_size=4),
 )
 def test_damaged_requests_raise_only_the_peers_error(name: str, at: int, noise: bytes, cuts: list[int]) -> None:
     """Neither do requests that were damaged anywhere; and the parser never holds more than its bounds allow."""

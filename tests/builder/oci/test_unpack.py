@@ -226,7 +226,7 @@ def test_devices_are_skipped_and_listed(image_of_tars, tar_of, out):
 
 
 def test_modes_times_and_owners(image_of_tars, tar_of, out):
-    """Permission bits and files' times are kept, owners and set-id bits are not, sticky stays, and all stays readable."""
+    """Permission bits and files' times are kept, owners and set-id bits are not, sticky stays, all is readable."""
     unpack(
         image_of_tars(
             tar_of(

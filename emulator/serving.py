@@ -30,9 +30,9 @@ _STDERR = 2
 async def serve(settings: Settings, *, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve the Invoke API on `host`:`port` (0: a free one) until SIGTERM or SIGINT.
 
-    The port is taken before the runtime is started, and callers are accepted after. `ready` is given the URL
-    to POST to. The log goes to our stdout, and what the runtime writes to stderr to ours. Raises
-    `ListenError` and `CommandNotStartedError`.
+    The port is taken before the runtime is started, and callers are accepted after. `ready` is given the URL to POST
+    to. The log goes to our stdout, and what the runtime writes to stderr to ours. Raises `ListenError` and
+    `CommandNotStartedError`.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -74,15 +74,11 @@ class _Front:
             self.server.reply(call, invoke_api.render_outcome(outcome, wants_log=wants_log))
 
         try:
-            self._emulator.submit(
-                parsed.event, done, client_context=parsed.client_context, trace_id=parsed.trace_id
-            )
+            self._emulator.submit(parsed.event, done, client_context=parsed.client_context, trace_id=parsed.trace_id)
         except InvokeError as error:
             self.server.reply(call, invoke_api.render_refusal(error.status, error.error_type, str(error)))
         except UsageError as error:
-            self.server.reply(
-                call, invoke_api.render_refusal(400, "InvalidRequestContentException", str(error))
-            )
+            self.server.reply(call, invoke_api.render_refusal(400, "InvalidRequestContentException", str(error)))
 
     def _on_lost(self, call: int) -> None:
         """A caller that hung up does not stop its invocation, as on the platform."""
@@ -93,8 +89,7 @@ def _render_refusal(error: ProtocolError) -> Response:
 
 
 def _writer(fd: int) -> Callable[[bytes], None]:
-    """Write all of it to a descriptor that may be non-blocking; once nobody reads it any more, drop the
-    rest."""
+    """Write all of it to a descriptor that may be non-blocking; once nobody reads it any more, drop the rest."""
     lost = False
 
     def write(data: bytes) -> None:
@@ -103,7 +98,7 @@ def _writer(fd: int) -> Callable[[bytes], None]:
         while view and not lost:
             try:
                 view = view[os.write(fd, view) :]
-            except BlockingIOError:
+            except BlockingIOError:  # noqa: PERF203 - each write may be cut short
                 select.select([], [fd], [])
             except OSError:
                 lost = True

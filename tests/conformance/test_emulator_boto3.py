@@ -1,0 +1,96 @@
+"""AWS's SDK for Python is the caller: it must read every answer as it reads those of the platform."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+import emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from botocore.client import BaseClient
+
+RUNTIMES = Path(__file__).resolve().parents[1] / "emulator/runtimes"
+MAIN = Path(emulator.__file__).parent / "__main__.py"
+
+
+@pytest.fixture
+def connect(tmp_path: Path) -> Iterator[Callable[..., BaseClient]]:
+    """Start a runtime under the emulator, and return a client of the Lambda API for it."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(runtime: str, *flags: str) -> BaseClient:
+        process = subprocess.Popen(
+            [sys.executable, str(MAIN), "--port", "0", *flags, "--", sys.executable, str(RUNTIMES / f"{runtime}.py")],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        started.append(process)
+        url = process.stderr.readline().decode().split()[-1]
+        return boto3.client(
+            "lambda",
+            endpoint_url=url.partition("/2015-03-31")[0],
+            region_name="us-east-1",
+            aws_access_key_id="x",
+            aws_secret_access_key="x",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+    yield start
+    for process in started:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+
+
+def test_a_response(connect: Callable[..., BaseClient]) -> None:
+    """Payload, version, log and context arrive."""
+    client = connect("echo")
+    context = base64.b64encode(b'{"custom": {"k": 1}}').decode()
+    told = client.invoke(FunctionName="function", Payload=b'"headers"', LogType="Tail", ClientContext=context)
+    assert (told["StatusCode"], told["ExecutedVersion"]) == (200, "$LATEST")
+    assert "FunctionError" not in told
+    assert json.loads(told["Payload"].read())["lambda-runtime-client-context"] == '{"custom": {"k": 1}}'
+    assert base64.b64decode(told["LogResult"]).startswith(b"START RequestId: ")
+    assert told["ResponseMetadata"]["RequestId"] in base64.b64decode(told["LogResult"]).decode()
+
+
+def test_a_functions_error(connect: Callable[..., BaseClient]) -> None:
+    """An error of the function is no error of the call."""
+    told = connect("error").invoke(FunctionName="anything", Payload=b"{}")
+    assert (told["StatusCode"], told["FunctionError"]) == (200, "Unhandled")
+    assert json.loads(told["Payload"].read())["errorType"] == "E"
+
+
+def test_a_timeout(connect: Callable[..., BaseClient]) -> None:
+    """A timeout is one too."""
+    told = connect("hangs", "--timeout", "0.2").invoke(FunctionName="function", Payload=b"{}")
+    assert told["FunctionError"] == "Unhandled"
+    assert told["Payload"].read() == b"Task timed out after 0.20 seconds"
+
+
+def test_refusals_have_the_sdks_types(connect: Callable[..., BaseClient]) -> None:
+    """The SDK raises the exception classes it has for the Lambda API."""
+    client = connect("echo")
+    with pytest.raises(client.exceptions.RequestTooLargeException):
+        client.invoke(FunctionName="function", Payload=b"x" * (6 * 1024 * 1024 + 101))
+    with pytest.raises(client.exceptions.InvalidParameterValueException, match="RequestResponse only"):
+        client.invoke(FunctionName="function", Payload=b"{}", InvocationType="Event")
+    with pytest.raises(client.exceptions.InvalidRequestContentException, match="valid Base64-encoded JSON"):
+        client.invoke(FunctionName="function", Payload=b"{}", ClientContext="W10=")
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        client.list_functions()

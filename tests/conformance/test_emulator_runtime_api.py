@@ -1,0 +1,121 @@
+"""One runtime that tries calls in many orders, under ours and under AWS's emulator: both must say the same."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.network
+
+MAIN = Path(emulator.__file__).parent / "__main__.py"
+
+# Each story is a list of calls; the answers to all but the last are told in the last, which is the response.
+STORIES = {
+    "another's id": ["response other", "error other"],
+    "init error in an event": ["init-error"],
+    "event twice": ["next"],
+    "unknown paths": ["GET /runtime/nowhere", "GET /runtime/restore/next", "PUT /runtime/invocation/next"],
+    "second answer": ["response", "response", "error"],
+    "error, then response": ["error", "response"],
+    "unknown mode": ["response sideways", "response", "next"],
+    "too large": ["response large"],
+}
+
+RUNTIME = """
+import http.client, json, os, sys
+ROOT = "/2018-06-01"
+connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+
+def call(method, path, body=None, headers={}):
+    connection.request(method, ROOT + path, body, headers)
+    response = connection.getresponse()
+    body = response.read()
+    try: kind = json.loads(body).get("errorType") or json.loads(body).get("status")
+    except ValueError: kind = None
+    return response, [response.status, kind]
+
+response, _ = call("GET", "/runtime/invocation/next")
+mine = response.getheader("Lambda-Runtime-Aws-Request-Id")
+told = []
+for step in json.loads(sys.argv[1]):
+    word, _, rest = step.partition(" ")
+    if word in ("response", "error"):
+        headers = {"Lambda-Runtime-Function-Response-Mode": "sideways"} if rest == "sideways" else {}
+        body = b"x" * (6 * 1024 * 1024 + 101) if rest == "large" else b"{}"
+        path = "/runtime/invocation/%s/%s" % ("0" if rest == "other" else mine, word)
+        told.append(call("POST", path, body, headers)[1])
+    elif word == "init-error": told.append(call("POST", "/runtime/init/error", b"{}")[1])
+    elif word == "next": told.append(call("GET", "/runtime/invocation/next")[1][:1])
+    else: told.append(call(word, rest)[1][:1])
+open("told.json", "w").write(json.dumps(told))
+call("POST", "/runtime/invocation/%s/response" % mine, b"{}")
+call("GET", "/runtime/invocation/next")
+"""
+
+
+@contextlib.contextmanager
+def running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
+    env = {"PATH": os.environ["PATH"], "AWS_LAMBDA_FUNCTION_TIMEOUT": "2"}
+    with subprocess.Popen(
+        command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=10)
+
+
+def invoke_and_read(port: int, folder: Path) -> list[list[object]]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    with contextlib.closing(connection):
+        connection.request("POST", "/2015-03-31/functions/function/invocations", b"{}")
+        connection.getresponse().read()
+    told = json.loads((folder / "told.json").read_text())
+    (folder / "told.json").unlink()
+    return told
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize("steps", STORIES.values(), ids=STORIES)
+def test_the_runtime_api_says_what_awss_emulator_says(steps: list[str], tmp_path: Path, rie: str) -> None:
+    """Status and error type of every call are the same."""
+    (tmp_path / "runtime.py").write_text(RUNTIME)
+    runtime = [sys.executable, "-S", str(tmp_path / "runtime.py"), json.dumps(steps)]
+
+    with running([sys.executable, str(MAIN), "--port", "0", "--", *runtime], tmp_path) as process:
+        port = int(re.search(r":(\d+)/", process.stderr.readline())[1])
+        ours = invoke_and_read(port, tmp_path)
+
+    port, api = free_port(), free_port()
+    flags = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}", "--runtime-api-address", f"127.0.0.1:{api}"]
+    with running([rie, "--log-level", "error", *flags, *runtime], tmp_path):
+        for _ in range(500):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.01)
+        theirs = invoke_and_read(port, tmp_path)
+
+    assert ours == theirs

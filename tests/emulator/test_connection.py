@@ -1,0 +1,193 @@
+"""The server's bounds: clients that are slow, silent, deaf or too many."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from emulator import connection
+from emulator.connection import Handler, HttpServer, ServerOptions
+from emulator.errors import ListenError
+from emulator.http1 import Limits, Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+LARGE = b"x" * (32 * 1024 * 1024)
+GET = b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.fixture(autouse=True)
+def sweeping_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deadlines are looked at often enough for a test."""
+    monkeypatch.setattr(connection, "_SWEEP_S", 0.02)
+
+
+class Harness:
+    """A server that answers `/large` at length, `/never` never, and everything else at once."""
+
+    def __init__(self, **options: object) -> None:
+        self.lost: list[int] = []
+        self.options = {
+            "max_connections": 3,
+            "half_open": False,
+            "request_limit_s": 0.2,
+            "idle_limit_s": 0.2,
+            **options,
+        }
+
+    def on_request(self, call: int, request: Request) -> None:
+        if request.target == "/large":
+            self.server.reply(call, Response(200, (), LARGE))
+        elif request.target != "/never":
+            self.server.reply(call, Response(200, (), request.body))
+
+    def run(self, story: Callable[[Callable[[], Awaitable]], Awaitable]) -> None:
+        async def main() -> None:
+            handler = Handler(self.on_request, self.lost.append, lambda error: Response(error.status))
+            self.server = HttpServer(handler, ServerOptions(Limits(), **self.options))
+            host, port = await self.server.listen("127.0.0.1", 0)
+            await self.server.start()
+            writers = []
+
+            async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+                reader, writer = await asyncio.open_connection(host, port)
+                writers.append(writer)
+                return reader, writer
+
+            try:
+                await asyncio.wait_for(story(connect), 20)
+            finally:
+                for writer in writers:
+                    writer.close()
+                await self.server.close()
+
+        asyncio.run(main())
+
+
+async def until(condition: Callable[[], object]) -> None:
+    while not condition():  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.01)
+
+
+def test_half_a_request_is_cut_off() -> None:
+    """A client that dribbles is told 408, however often it sends another byte."""
+
+    async def story(connect: Callable) -> None:
+        reader, writer = await connect()
+        dribble = asyncio.ensure_future(drip(writer))
+        assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
+        dribble.cancel()
+
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        for byte in b"GET / HTTP/1.1\r\nHost: " + b"a" * 1000:
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.01)
+
+    Harness().run(story)
+
+
+def test_a_silent_client_is_let_go() -> None:
+    """A connection without a request is closed without a word; before its first and after its last."""
+
+    async def story(connect: Callable) -> None:
+        reader, writer = await connect()
+        assert await reader.read() == b""
+        reader, writer = await connect()
+        writer.write(GET % b"")
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+
+    Harness().run(story)
+
+
+def test_a_client_that_does_not_read_is_dropped() -> None:
+    """A response that nobody takes is not kept."""
+
+    async def story(connect: Callable) -> None:
+        reader, writer = await connect()
+        reader._transport.pause_reading()
+        writer.write(GET % b"large")
+        await asyncio.sleep(0)
+        await until(lambda: harness.server._last_call and not harness.server._connections)
+
+    harness = Harness()
+    harness.run(story)
+
+
+def test_a_client_that_waits_for_its_answer_is_not_slow() -> None:
+    """While the server owes an answer, no limit runs."""
+
+    async def story(connect: Callable) -> None:
+        reader, writer = await connect()
+        writer.write(GET % b"never")
+        await asyncio.sleep(0.5)
+        assert not reader.at_eof()
+        harness.server.reply(harness.server._last_call, Response(202))
+        assert (await reader.readline()) == b"HTTP/1.1 202 Accepted\r\n"
+
+    harness = Harness()
+    harness.run(story)
+
+
+def test_too_many_connections_are_told() -> None:
+    """One more than allowed gets 503, and when another goes there is room again."""
+
+    async def story(connect: Callable) -> None:
+        first = await connect()
+        await connect()
+        await connect()
+        reader, _ = await connect()
+        assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
+        first[1].close()
+        await first[1].wait_closed()
+        await asyncio.sleep(0.05)
+        reader, writer = await connect()
+        writer.write(GET % b"")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+
+    Harness(idle_limit_s=20.0).run(story)
+
+
+def test_a_lost_call_is_told_once() -> None:
+    """The handler learns that a waiting client went; a reply after that goes nowhere."""
+
+    async def story(connect: Callable) -> None:
+        _, writer = await connect()
+        writer.write(GET % b"never")
+        await until(lambda: harness.server._calls)
+        writer.close()
+        await until(lambda: harness.lost)
+        harness.server.reply(harness.lost[0], Response(200))
+
+    harness = Harness()
+    harness.run(story)
+    assert harness.lost == [1]
+
+
+def test_what_is_sent_ahead_is_not_read_without_bound() -> None:
+    """While a call waits, a client that goes on sending is not read beyond a bound."""
+
+    async def story(connect: Callable) -> None:
+        _, writer = await connect()
+        writer.write(GET % b"never" + LARGE)
+        await until(lambda: harness.server._calls)
+        await asyncio.sleep(0.2)
+        (one,) = harness.server._connections
+        assert one._parser.buffered_bytes < 1024 * 1024
+
+    harness = Harness()
+    harness.run(story)
+
+
+@pytest.mark.parametrize(("host", "port"), [("192.0.2.1", 0), ("127.0.0.1", 70000)])
+def test_addresses_that_cannot_be_had(host: str, port: int) -> None:
+    """The message names the address."""
+
+    async def story() -> None:
+        handler = Handler(lambda call, request: None, lambda call: None, lambda error: Response(400))
+        await HttpServer(handler, ServerOptions(Limits(), 1, half_open=False)).listen(host, port)
+
+    with pytest.raises(ListenError, match=f"listening on {host!r} port {port}"):
+        asyncio.run(story())
