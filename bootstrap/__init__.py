@@ -23,7 +23,7 @@ Which module does what, in the order of a start:
 | `loop`        | next, invoke, answer, for ever                                | first                   |
 | `invocation`  | one event: headers, context, call, result                     | while `/next` is away   |
 | `context`     | the second argument of handlers                               | while `/next` is away   |
-| `marshal`     | JSON as Lambda's Python does it                               | while `/next` is away   |
+| `payload`     | JSON as Lambda's Python does it                               | while `/next` is away   |
 | `failure`     | an exception → error body, X-Ray cause, log record            | with the first failure  |
 """
 

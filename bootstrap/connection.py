@@ -4,13 +4,13 @@ Uses `_socket`, because `socket` costs as much to import as the rest of the runt
 nothing about HTTP (see `wire`) and nothing about calls (see `runtime_api`).
 
 Deadlines are set once, on the socket, in the kernel (SO_RCVTIMEO, SO_SNDTIMEO): a timeout costs no system
-call per message then. Python's own `settimeout` would add four to each invocation.
+call per message then. Python's own `settimeout` would add five to each invocation.
 """
 
 import _socket
 import sys
 
-from .errors import UnreachableError
+from .errors import ProtocolError, UnreachableError
 from .wire import ResponseReader
 
 TYPE_CHECKING = False  # see settings
@@ -79,7 +79,7 @@ class Connection:
 
     def _open(self) -> "_socket.socket":
         try:
-            # The host as bytes: for a str, Python loads its IDNA codec (10 ms).
+            # The host as bytes: for a str, Python loads its IDNA codec (9 ms).
             addresses = _socket.getaddrinfo(self._host.encode(), self._port, 0, _socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise self._unreachable(error) from error
@@ -144,7 +144,11 @@ class Connection:
                 raise self._unreachable(error) from error
             if not data:
                 return None
-            response = reader.feed(data)
+            try:
+                response = reader.feed(data)
+            except ProtocolError:
+                self.close()
+                raise
         return response
 
     def _silent(self, doing: str) -> UnreachableError:

@@ -1,12 +1,12 @@
 """An exception → what the platform, X-Ray and the log are told about it; never sends or prints.
 
-Loaded with the first failure. Tracebacks are formatted here and not by `traceback`: that module costs 14 ms
+Loaded with the first failure. Tracebacks are formatted here and not by `traceback`: that module costs 10 ms
 of the invocation that fails, and it imports `token`, `types` and others by name, which a function's own
 `token.py` would break at the worst moment. The lines are those of `traceback.format_list`.
 """
 
 from .errors import EventError, FunctionError
-from .marshal import render_json
+from .payload import render_json
 
 TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
@@ -55,9 +55,7 @@ class Failure:
         working_directory: str,
     ) -> None:
         ours = isinstance(error, (FunctionError, EventError))
-        self.error_type = (
-            error.wire_type if isinstance(error, (FunctionError, EventError)) else type(error).__name__
-        )
+        self.error_type = error.wire_type if isinstance(error, (FunctionError, EventError)) else type(error).__name__
         self.xray_type = _VALIDATION_ERROR if ours else self.error_type
         self.message = _message(error)
         self.frames = frames

@@ -5,7 +5,7 @@ Loaded while the first `/next` is on its way, with all it needs.
 
 from .context import LambdaContext
 from .errors import ContextUnmarshalError, ProtocolError
-from .marshal import parse_event, parse_json, render_result
+from .payload import parse_event, parse_json, render_result
 
 TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:

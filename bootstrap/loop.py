@@ -44,7 +44,7 @@ def serve(api: "RuntimeApi", handler: "Handler", settings: "Settings", log_state
 
 
 def _load_invocation() -> None:
-    from . import invocation  # noqa: F401, PLC0415  loads marshal and context too
+    from . import invocation  # noqa: F401, PLC0415  loads payload and context too
 
 
 def answer(api: "RuntimeApi", invocation: "Invocation", handler: "Handler", settings: "Settings") -> None:

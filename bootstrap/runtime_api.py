@@ -86,13 +86,9 @@ class RuntimeApi:
 
     def _post_error(self, invocation: "Invocation", failure: "Failure") -> "Response":
         body = failure.body(invocation.request_id, raw_utf8=self._raw_utf8)
-        return self._post(
-            f"invocation/{invocation.request_id}/error", body, _error_headers(failure), invocation
-        )
+        return self._post(f"invocation/{invocation.request_id}/error", body, _error_headers(failure), invocation)
 
-    def _post(
-        self, path: str, body: bytes, headers: "dict[str, str]", invocation: "Invocation | None"
-    ) -> "Response":
+    def _post(self, path: str, body: bytes, headers: "dict[str, str]", invocation: "Invocation | None") -> "Response":
         headers = {**self._common, **headers}
         if invocation is not None and invocation.invocation_id:
             # The platform checks it, so that an answer can never reach another invocation.

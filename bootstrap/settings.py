@@ -54,9 +54,7 @@ class Settings:
         self.memory_limit_in_mb = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
 
 
-def parse_settings(
-    arguments: "Sequence[str]", environ: "Mapping[str, str]", *, working_directory: str
-) -> Settings:
+def parse_settings(arguments: "Sequence[str]", environ: "Mapping[str, str]", *, working_directory: str) -> Settings:
     """Return the settings; the handler is the first argument (CMD), else `_HANDLER`.
 
     Raises NoHandlerError or MalformedAddressError.

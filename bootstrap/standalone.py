@@ -32,9 +32,7 @@ def exec_emulator(script: str) -> None:
     posix.execv(command[0], command)
 
 
-def emulator_command(
-    original: "Sequence[str]", argument_count: int, *, script: str, emulator: str
-) -> "list[str]":
+def emulator_command(original: "Sequence[str]", argument_count: int, *, script: str, emulator: str) -> "list[str]":
     """Return the emulator's command line, which ends with `original` as it can be started from anywhere.
 
     `original` is the interpreter's whole command line, of which the last `argument_count` items are the

@@ -59,9 +59,7 @@ def run(settings: Settings) -> int:
 
 def prepare_interpreter(settings: Settings) -> None:
     """Give the function the module path, the builtins and the output buffering that it knows from Lambda."""
-    sys.path[:] = search_path(
-        sys.path, settings.task_root, version=sys.version_info[:2], is_folder=_is_folder
-    )
+    sys.path[:] = search_path(sys.path, settings.task_root, version=sys.version_info[:2], is_folder=_is_folder)
     # `-S` saves the import of `site`, which defines these two for every other Python program.
     for name in ("exit", "quit"):
         if not hasattr(builtins, name):

@@ -39,7 +39,7 @@ _STATUS_LINE_MINIMUM = len(b"HTTP/1.1 200")
 _HEXADECIMAL = b"0123456789abcdefABCDEF"
 # RFC 9110, 5.6.2: the characters of a field name.
 _TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-# What the Runtime API sends, in its spelling: looking a name up costs a tenth of checking and folding it.
+# What the Runtime API sends, in its spelling: looking a name up costs a quarter of checking and folding it.
 _KNOWN_NAMES = {
     name: name.decode().lower()
     for name in (
@@ -71,18 +71,14 @@ class Response:
 
     __slots__ = ("body", "headers", "keep_alive", "status")
 
-    def __init__(
-        self, status: int, headers: "dict[str, str]", body: bytes = b"", *, keep_alive: bool = True
-    ) -> None:
+    def __init__(self, status: int, headers: "dict[str, str]", body: bytes = b"", *, keep_alive: bool = True) -> None:
         self.status = status
         self.headers = headers
         self.body = body
         self.keep_alive = keep_alive
 
 
-def render_request(
-    method: str, target: str, headers: "Mapping[str, str]", *, body: "bytes | None" = None
-) -> bytes:
+def render_request(method: str, target: str, headers: "Mapping[str, str]", *, body: "bytes | None" = None) -> bytes:
     """Return the whole message, so that it can leave in one send; no Content-Length when `body` is None.
 
     Values must hold no line ends: they come from `header_text` or from a parsed response, which has none.

@@ -1,0 +1,145 @@
+"""JSON in both directions: what Lambda's Python does, checked against `json` as the independent witness."""
+
+from __future__ import annotations
+
+import decimal
+import json
+import math
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap.errors import MarshalError, UnmarshalError
+from bootstrap.payload import parse_event, parse_json, render_json, render_result
+
+
+class Point(NamedTuple):
+    x: object
+    y: object
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(VALUES, st.booleans())
+def test_writes_what_json_writes(value, raw) -> None:
+    """Without special types, the text is that of `json.dumps`; it always encodes, also lone surrogates."""
+    text = json.dumps(value, ensure_ascii=not raw)
+    assert render_json(value, raw_utf8=raw) == text.encode("utf-8", "backslashreplace")
+    assert parse_json(render_json(value, raw_utf8=raw)) == value
+
+
+@given(VALUES, st.sampled_from(["", " ", "\r\n\t "]))
+def test_reads_what_json_reads(value, space) -> None:
+    """Any JSON text with any space around it is read as `json.loads` reads it."""
+    assert parse_json((space + json.dumps(value, indent=1) + space).encode()) == value
+
+
+@given(st.binary(max_size=20) | st.text(alphabet='[]{}",:0123456789.eE+-truefalsn \\u', max_size=20).map(str.encode))
+def test_reads_nothing_that_json_refuses(body) -> None:
+    """Malformed events are UnmarshalError and nothing else, whatever the bytes."""
+    try:
+        expected = json.loads(body.decode().removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
+        with pytest.raises(UnmarshalError, match=r"^Unable to unmarshal input: "):
+            parse_event(body, "application/json")
+    else:
+        found = parse_event(body, "application/json")
+        assert found == expected or (math.isnan(found) and math.isnan(expected))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "Expecting value: line 1 column 1 (char 0)"),
+        (b" {", "Expecting property name enclosed in double quotes: line 1 column 3 (char 2)"),
+        (b"{} x", "Extra data: line 1 column 4 (char 3)"),
+        (b"\xff", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+    ],
+)
+def test_the_message_says_where_the_event_is_wrong(body, message) -> None:
+    """Positions are those in the event as it was sent."""
+    with pytest.raises(UnmarshalError) as caught:
+        parse_event(body, "application/json")
+    assert str(caught.value) == f"Unable to unmarshal input: {message}"
+
+
+def test_deep_nesting_is_refused_and_not_fatal() -> None:
+    """A bomb of brackets is the sender's error in both directions."""
+    with pytest.raises(UnmarshalError):
+        parse_event(b"[" * 1_000_000, "application/json")
+    bomb: list[object] = []
+    bomb.append(bomb)
+    with pytest.raises(MarshalError, match="Circular reference detected"):
+        render_result(bomb, raw_utf8=False)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "event"),
+    [
+        (b'"\xc3\xa9"', "application/json", "\u00e9"),
+        (b"\xef\xbb\xbf[1]", "application/json", [1]),
+        (b"NaN", "application/octet-stream", b"NaN"),
+        (b"{}", "application/json; charset=utf-8", b"{}"),
+        (b"{}", "text/plain", b"{}"),
+    ],
+)
+def test_only_exactly_json_is_parsed(body, content_type, event) -> None:
+    """Any other content type gives the handler the bytes."""
+    assert parse_event(body, content_type) == event
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize(
+    ("result", "body"),
+    [
+        (None, b"null"),
+        ("ok", b'"ok"'),
+        ({7: 2, None: 3, True: 4, 1.5: 5}, b'{"7": 2, "null": 3, "true": 4, "1.5": 5}'),
+        ([float("nan"), float("inf"), -float("inf")], b"[NaN, Infinity, -Infinity]"),
+        (decimal.Decimal("1.10"), b"1.10"),
+        ({"d": [decimal.Decimal("1E+3"), decimal.Decimal("-sNaN"), "1.10"]}, b'{"d": [1E+3, NaN, "1.10"]}'),
+        (Point(1, [Point("a", ())]), b'{"x": 1, "y": [{"x": "a", "y": []}]}'),
+        ({"p": Point(decimal.Decimal(2), b"\xc2\xb5")}, None),
+        ({"b": b"text"}, b'{"b": "text"}'),
+        ((1, (2,)), b"[1, [2]]"),
+        (2**100, b"1267650600228229401496703205376"),
+    ],
+)
+def test_results_that_plain_json_does_not_know(result, body, raw) -> None:
+    """NaN, Decimal, named tuples and inner bytes are written as awslambdaric writes them."""
+    if body is None:
+        body = b'{"p": {"x": 2, "y": "\xc2\xb5"}}' if raw else b'{"p": {"x": 2, "y": "\\u00b5"}}'
+    assert render_result(result, raw_utf8=raw) == (body, "application/json")
+
+
+def test_bytes_are_sent_as_they_are() -> None:
+    """A bytes result is not JSON and says so in its content type."""
+    assert render_result(b"\x00\xff", raw_utf8=False) == (b"\x00\xff", "application/unknown")
+
+
+class Spiteful:
+    """A dict key whose text cannot be had, and an object that JSON does not know."""
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (object(), "Object of type object is not JSON serializable"),
+        ({"a": {1, 2}}, "Object of type set is not JSON serializable"),
+        ({"d": decimal.Decimal(1), "s": {1}}, "Object of type set is not JSON serializable"),
+        ({Spiteful(): 1}, "keys must be str, int, float, bool or None, not Spiteful"),
+        ({"b": b"\xff"}, "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+    ],
+)
+def test_what_has_no_json_form_is_a_marshal_error(result, message) -> None:
+    """The message is the encoder's, after awslambdaric's words."""
+    with pytest.raises(MarshalError) as caught:
+        render_result(result, raw_utf8=False)
+    assert str(caught.value) == f"Unable to marshal response: {message}"
