@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +29,7 @@ def answer_of(folder: Path, handler: str, command: list[str], **environment: str
 def test_a_handler_file_may_have_any_of_our_names(name, tmp_path) -> None:
     """As the image starts it, a handler in bootstrap.py, logs.py or wire.py is the function's own file."""
     write_function(tmp_path, **{name: HANDLER})
-    found = answer_of(tmp_path, f"{name}.handler", [require_python("3.11"), "-S", str(SCRIPT)])
+    found = answer_of(tmp_path, f"{name}.handler", [sys.executable, "-S", str(SCRIPT)])
     assert found == [f"{tmp_path}/{name}.py", name]
 
 
@@ -62,9 +63,9 @@ def test_bootstrap_py_with_the_module_form(tmp_path) -> None:
     """With -m, Python itself takes a bootstrap.py in the current folder; from elsewhere it works."""
     function = write_function(tmp_path / "task", bootstrap=HANDLER)
     environment = {"PYTHONPATH": str(ROOT), "LAMBDA_TASK_ROOT": str(function)}
-    found = answer_of(tmp_path, "bootstrap.handler", [require_python("3.11"), "-m", "bootstrap"], **environment)
+    found = answer_of(tmp_path, "bootstrap.handler", [sys.executable, "-m", "bootstrap"], **environment)
     assert found == [f"{function}/bootstrap.py", "bootstrap"]
-    command = [require_python("3.11"), "-P", "-m", "bootstrap"]
+    command = [sys.executable, "-P", "-m", "bootstrap"]
     assert answer_of(function, "bootstrap.handler", command, PYTHONPATH=str(ROOT)) == found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -227,7 +228,7 @@ def test_raw_utf8_where_the_platform_says_3_12(cases) -> None:
 
 def test_the_handler_may_come_from_the_environment(cases) -> None:
     """Without an argument, _HANDLER names the handler."""
-    command = [require_python("3.11"), "-S", str(SCRIPT)]
+    command = [sys.executable, "-S", str(SCRIPT)]
     (answer,) = run_runtime(cases, command=command, environment={"_HANDLER": "cases.echo"}).answers
     assert answer.body == b"{}"
 

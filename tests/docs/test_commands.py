@@ -32,13 +32,9 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def script(page: Path, *, docker: bool) -> str:
+def script(page: Path) -> str:
     """The page as one shell script, on ports and under names of its own so that pages can run at the same time."""
-    wanted = [
-        commands
-        for note, commands in blocks(page)
-        if not note.startswith("not run") and (docker or not note.startswith("needs: docker"))
-    ]
+    wanted = [commands for note, commands in blocks(page) if not note.startswith("not run")]
     text = "set -eu\nset -m\n" + "".join(wanted)
     for port, own in zip(("8080", "9000"), free_ports(2), strict=True):
         text = text.replace(f"--port {port}", f"--port {own}").replace(f"-p {port}:", f"-p 127.0.0.1:{own}:")
@@ -47,11 +43,19 @@ def script(page: Path, *, docker: bool) -> str:
     return re.sub(r"firkin invoke (?!--port)", f"firkin invoke --port {port[1]} " if port else "firkin invoke ", text)
 
 
+def needs_docker(page: Path) -> bool:
+    """Whether a block of the page says so."""
+    return any(note.startswith("needs: docker") for note, _ in blocks(page))
+
+
 @pytest.mark.network
-@pytest.mark.docker
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_commands_of_a_page_work(page, tmp_path, docker_engine):
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=pytest.mark.docker if needs_docker(page) else (), id=page.stem) for page in PAGES]
+)
+def test_the_commands_of_a_page_work(page, tmp_path, request):
     """A person who types the page from top to bottom gets no error."""
+    if needs_docker(page):
+        request.getfixturevalue("docker")
     shutil.copytree(TOP / "examples", tmp_path / "examples")
     (tmp_path / "dist").mkdir()
     environment = os.environ | {
@@ -59,7 +63,7 @@ def test_the_commands_of_a_page_work(page, tmp_path, docker_engine):
         "BUILD_IMAGE_CACHE_DIR": str(tmp_path / "cache"),
     }
     done = subprocess.run(
-        ["bash", "-c", script(page, docker=docker_engine)],
+        ["bash", "-c", script(page)],
         cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=110, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
