@@ -1,4 +1,4 @@
-"""The builder's figures: sizes of the examples, and times of builds: cold, with nothing changed, with one line changed."""
+"""The builder's figures: sizes of the examples, and times of builds: cold, with nothing changed, with one line."""
 
 import json
 import os

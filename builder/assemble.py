@@ -4,16 +4,19 @@ Decides nothing about what is in the image; the Plan does.
 """
 
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from builder.bytecode import Failure, Module, compile_modules
-from builder.cache import Cache, disk, key_of
+from builder.bytecode import Module, compile_modules
+from builder.cache import ELSEWHERE, Cache, key_of, mark_used
+from builder.disk import advice, disk
 from builder.elf import without_debug
 from builder.errors import FunctionSyntaxError, OutputError, SourceError
 from builder.handler import module_file
 from builder.interpreter import Interpreter
+from builder.listing import digest_of, listed
 from builder.oci import (
     BlobError,
     BlobStore,
@@ -26,8 +29,8 @@ from builder.oci import (
     ImageConfig,
     Layer,
     OCIError,
+    UsageError,
 )
-from builder.oci import SourceError as ChangedError
 from builder.plan import HISTORY, TASK, How, Plan, PlannedFile, PlannedLayer
 
 
@@ -51,9 +54,13 @@ class Assembled:
 
 
 def assemble(plan: Plan, interpreter: Interpreter, cache: Cache, *, say: Callable[[str], None]) -> Assembled:
-    """The image of the plan. Raises FunctionSyntaxError, OutputError (disk), SourceError (files that change meanwhile)."""
-    store = BlobStore(cache.blobs)
-    layers = tuple(_layer(planned, plan, interpreter, cache, store, say) for planned in plan.layers)
+    """The image of the plan.
+
+    Raises FunctionSyntaxError, OutputError (disk), SourceError (files that cannot be packed, or change meanwhile) and
+    InterpreterError (a Python that cannot compile).
+    """
+    press = _Press(plan, interpreter, cache, BlobStore(cache.blobs), say)
+    layers = tuple(_layer(planned, press) for planned in plan.layers)
     config = ImageConfig(
         architecture=plan.architecture,
         entrypoint=plan.entrypoint,
@@ -62,43 +69,49 @@ def assemble(plan: Plan, interpreter: Interpreter, cache: Cache, *, say: Callabl
         working_dir=plan.working_folder,
         history=tuple(History(created_by=HISTORY + layer.name) for layer in layers),
     )
-    return Assembled(Image.assemble(config, [layer.layer for layer in layers], blobs=store), layers)
+    return Assembled(Image.assemble(config, [layer.layer for layer in layers], blobs=press.store), layers)
 
 
-def _layer(
-    planned: PlannedLayer,
-    plan: Plan,
-    interpreter: Interpreter,
-    cache: Cache,
-    store: BlobStore,
-    say: Callable[[str], None],
-) -> AssembledLayer:
+@dataclass(frozen=True, slots=True)
+class _Press:
+    """What every layer of one image is made with."""
+
+    plan: Plan
+    interpreter: Interpreter
+    cache: Cache
+    store: BlobStore
+    say: Callable[[str], None]
+
+
+def _layer(planned: PlannedLayer, press: _Press) -> AssembledLayer:
     started = time.monotonic()
     key = key_of(
         "layer",
-        interpreter.full_version,
-        interpreter.magic,
+        zlib.ZLIB_RUNTIME_VERSION,  # another zlib gives other bytes for the same files
+        press.interpreter.full_version,
+        press.interpreter.magic,
         "".join(file.identity() for file in planned.files),
     )
-    layer = _recorded(key, cache, store)
+    layer = _recorded(key, press)
     cached = layer is not None
     if layer is None:
-        say(f"assembling layer {planned.name}: {len(planned.files)} files")
-        layer = _write(planned, plan, interpreter, cache, store)
-        cache.write_record("layers", key, render_layer(layer))
+        press.say(f"assembling layer {planned.name}: {len(planned.files)} files")
+        layer = _write(planned, press)
+        press.cache.write_record("layers", key, render_layer(layer))
     return AssembledLayer(planned.name, layer, cached, time.monotonic() - started, len(planned.files))
 
 
-def _recorded(key: str, cache: Cache, store: BlobStore) -> Layer | None:
-    """The layer made earlier from the same inputs, its blob read and checked; None when there is none or it was damaged."""
-    record = cache.record("layers", key)
+def _recorded(key: str, press: _Press) -> Layer | None:
+    """The layer of the same inputs, its blob read and checked; None when there is none, or a damaged one."""
+    record = press.cache.record("layers", key)
     if record is None or (layer := parse_layer(record)) is None:
         return None
     try:
-        store.verify(layer.descriptor)
-    except BlobError as error:
-        cache.warn(f"a cached layer was not as it was left and is made again ({error})")
+        press.store.verify(layer.descriptor)
+    except (BlobError, DiskError) as error:
+        press.cache.warn(f"a cached layer was not as it was left and is made again ({error})")
         return None
+    mark_used(press.store.path(layer.descriptor.digest))
     return layer
 
 
@@ -130,33 +143,54 @@ def parse_layer(record: dict[str, object]) -> Layer | None:
     return None
 
 
-def _write(planned: PlannedLayer, plan: Plan, interpreter: Interpreter, cache: Cache, store: BlobStore) -> Layer:
-    with cache.scratch() as scratch:
-        bytecode = _compile(planned, plan, interpreter, scratch)
+def _write(planned: PlannedLayer, press: _Press) -> Layer:
+    doing = f"writing layer {planned.name}"
+    with press.cache.scratch() as scratch, disk(doing, elsewhere=ELSEWHERE):
         try:
-            with disk(f"writing layer {planned.name}"):
-                return store.add_layer(_entries(planned, bytecode))
+            layer = press.store.add_layer(_entries(planned, _compile(planned, press, scratch)))
         except DiskError as error:
-            raise OutputError(
-                f"writing layer {planned.name}: {error}", hint="Nothing was left half-written."
-            ) from error
-        except ChangedError as error:
+            hint = advice(error.errno, elsewhere=ELSEWHERE) or "Nothing was left half-written."
+            raise OutputError(f"{doing}: {error}", hint=hint) from error
+        except UsageError as error:  # a file that is gone, or whose name no image can hold
+            raise SourceError(f"{doing}: {error}", hint="Correct it, and build when nothing writes there.") from error
+    _check_unchanged(planned)
+    return layer
+
+
+def _check_unchanged(planned: PlannedLayer) -> None:
+    """Refuse a layer whose files changed after they were planned: it would be remembered as theirs."""
+    for file in planned.files:
+        if not file.stamp or file.how not in {How.COPY, How.BYTECODE, How.WITHOUT_DEBUG}:
+            continue
+        try:
+            found = listed("", file.source)
+            same = found.size == file.size and (found.stamp == file.stamp or digest_of(file.source) == file.stamp)
+        except OSError:
+            same = False
+        if not same:
             raise SourceError(
-                f"reading layer {planned.name}: {error}", hint="Build again when nothing writes to it."
-            ) from error
+                f"writing layer {planned.name}: {file.source!r} changed while it was packed",
+                hint="Build again when nothing writes to it.",
+            )
 
 
-def _compile(planned: PlannedLayer, plan: Plan, interpreter: Interpreter, scratch: Path) -> dict[str, Path]:
-    """Compile the layer's modules: path in the image → bytecode. Modules that do not compile are left out, the handler's is an error."""
+def _compile(planned: PlannedLayer, press: _Press, scratch: Path) -> dict[str, Path]:
+    """Compile the layer's modules: path in the image → bytecode.
+
+    Modules that do not compile are left out; the handler's is an error.
+    """
     wanted = [file for file in planned.files if file.how is How.BYTECODE]
     targets = {file.path: scratch / f"{index}.pyc" for index, file in enumerate(wanted)}
     modules = [Module(file.source, str(targets[file.path]), "/" + _module_of(file.path)) for file in wanted]
-    failures = {failure.source: failure for failure in compile_modules(modules, interpreter.executable)}
-    handler = module_file(plan.handler, {_module_of(file.path).removeprefix(f"{TASK}/") for file in wanted})
+    failures = {failure.source: failure for failure in compile_modules(modules, press.interpreter.executable)}
+    handler = module_file(press.plan.handler, {_module_of(file.path).removeprefix(f"{TASK}/") for file in wanted})
     for file in wanted:
         failed = failures.get(file.source)
         if failed and _module_of(file.path) == f"{TASK}/{handler}":
-            raise _syntax_error(failed, handler, interpreter)
+            raise FunctionSyntaxError(
+                f"compiling the function: {handler}, line {failed.line}: {failed.message}",
+                hint=f"Correct it for Python {press.interpreter.full_version}; nothing was built.",
+            )
     return {path: target for path, target in targets.items() if target.exists()}
 
 
@@ -164,13 +198,6 @@ def _module_of(path: str) -> str:
     """The module that a bytecode path belongs to: a/__pycache__/b.cpython-311.pyc → a/b.py."""
     folder, _, name = path.rpartition("/__pycache__/")
     return f"{folder}/{name.split('.')[0]}.py"
-
-
-def _syntax_error(failed: Failure, handler: str | None, interpreter: Interpreter) -> FunctionSyntaxError:
-    return FunctionSyntaxError(
-        f"compiling the function: {handler}, line {failed.line}: {failed.message}",
-        hint=f"Correct it for Python {interpreter.full_version}; nothing was built.",
-    )
 
 
 def _entries(planned: PlannedLayer, bytecode: dict[str, Path]) -> Iterator[Entry]:

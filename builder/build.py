@@ -1,13 +1,13 @@
 """One build, from a Config to its result: read → observe → plan → assemble → prove → publish.
 
-The order is the promise: nothing is written outside the cache before the image has answered its events. Prints through the
-console only; the command line decides what goes to stdout.
+The order is the promise: nothing is written outside the cache before the image has answered its events. Prints through
+the console only; the command line decides what goes to stdout.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from builder.assemble import Assembled, assemble
+from builder.assemble import Assembled, AssembledLayer, assemble
 from builder.cache import Cache
 from builder.config import Config, read_pyproject
 from builder.console import Console, megabytes, seconds
@@ -39,8 +39,10 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
         check_folder(config.source)
         pyproject = read_pyproject(config.source)
         name = name_of(config.source, pyproject)
-        reference = ":".join(parse_reference(config.tag or name))
-        outputs = tuple(parse_output(text) for text in config.outputs) or (Output("oci", f"dist/{name}"),)
+        reference = ":".join(parse_reference(config.tag or name, origin=config.origins.get("tag") or "--tag"))
+        origin = config.origins.get("outputs") or "--output"
+        outputs = tuple(parse_output(text, origin=origin) for text in config.outputs)
+        outputs = outputs or (Output("oci", f"dist/{name}"),)
         check_outputs(outputs)
         events = tuple(read_events(config.source, config.events))
     with console.step("observe the interpreter"):
@@ -64,14 +66,19 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
         plan = make_plan(config, interpreter, base, function, packages)
     for warning in plan.warnings:
         console.warn(warning)
+    for name, origin in config.origins.items():
+        if origin:
+            console.detail(f"{name} = {getattr(config, name)!r}, from {origin}")
     return Prepared(config, reference, outputs, interpreter, plan, events)
 
 
 def _check_platform(config: Config, interpreter: Interpreter) -> None:
     if config.platform and config.platform != f"linux/{interpreter.architecture}":
         known = ", ".join(f"linux/{name}" for name in ARCHITECTURES.values())
+        origin = config.origins.get("platform")
         raise InterpreterError(
-            f"building for {config.platform!r}: --base host ships the interpreter of this machine, which is linux/{interpreter.architecture}",
+            f"building for {config.platform!r}{origin and f' (from {origin})'}: --base host ships the interpreter of "
+            f"this machine, which is linux/{interpreter.architecture}",
             hint=f"Build on a machine of that platform (known: {known}), or leave --platform out.",
         )
 
@@ -84,6 +91,7 @@ class Result:
     assembled: Assembled
     method: str
     answers: tuple[Mapping[str, object], ...]
+    steps: tuple[tuple[str, float], ...]  # names and seconds
 
     @property
     def digest(self) -> str:
@@ -108,7 +116,7 @@ def build(config: Config, cache: Cache, console: Console, *, environment: Mappin
             write_output(output, assembled.image, prepared.reference, cache)
     _summary(prepared, assembled, console)
     cache.prune()
-    return Result(prepared, assembled, method, answers)
+    return Result(prepared, assembled, method, answers, tuple(console.timings))
 
 
 def _prove(
@@ -143,86 +151,21 @@ def _prove(
 
 
 def _summary(prepared: Prepared, assembled: Assembled, console: Console) -> None:
-    rows = [
-        [
-            made.name,
-            str(made.files),
-            megabytes(made.layer.size_uncompressed or 0),
-            megabytes(made.layer.descriptor.size),
-            "cache" if made.cached else seconds(made.seconds),
-        ]
-        for made in assembled.layers
+    made = assembled.layers
+    rows = [_row(layer.name, [layer], "cache" if layer.cached else seconds(layer.seconds)) for layer in made] + [
+        _row("image", made, "")
     ]
-    total = [made.layer for made in assembled.layers]
-    rows.append([
-        "image", str(sum(made.files for made in assembled.layers)), megabytes(sum(layer.size_uncompressed or 0 for layer in total)),
-        megabytes(sum(layer.descriptor.size for layer in total)), "",
-    ])  # fmt: skip
     console.table("layers", ["layer", "files", "unpacked", "gzip", "made in"], rows)
     console.table("steps", ["step", "time"], [[name, seconds(spent)] for name, spent in console.timings])
     for output in prepared.outputs:
         console.say(f"wrote {output}")
 
 
-def describe(result: Result) -> dict[str, object]:
-    """The result as the JSON object of --json."""
-    plan = result.prepared.plan
-    return {
-        "image": result.name,
-        "digest": result.digest,
-        "config_digest": str(result.assembled.image.config_descriptor.digest),
-        "reference": result.prepared.reference,
-        "architecture": plan.architecture,
-        "python": result.prepared.interpreter.full_version,
-        "handler": plan.handler,
-        "outputs": [str(output) for output in result.prepared.outputs],
-        "size": sum(made.layer.descriptor.size for made in result.assembled.layers),
-        "layers": [
-            {
-                "name": made.name,
-                "digest": str(made.layer.descriptor.digest),
-                "diff_id": str(made.layer.diff_id),
-                "size": made.layer.descriptor.size,
-                "size_uncompressed": made.layer.size_uncompressed,
-                "files": made.files,
-                "cached": made.cached,
-            }
-            for made in result.assembled.layers
-        ],
-        "proof": {
-            "method": result.method,
-            "events": len(result.prepared.events),
-            "answers": list(result.answers),
-        },
-        "warnings": list(plan.warnings),
-    }
-
-
-def describe_plan(plan: Plan) -> dict[str, object]:
-    """The Plan as the JSON object of --plan."""
-    return {
-        "architecture": plan.architecture,
-        "entrypoint": list(plan.entrypoint),
-        "command": list(plan.command),
-        "environment": dict(plan.environment),
-        "working_folder": plan.working_folder,
-        "layers": [
-            {
-                "name": layer.name,
-                "files": [
-                    {
-                        "path": f"/{file.path}",
-                        "how": file.how.value,
-                        "from": file.source,
-                        "size": file.size,
-                        "mode": f"{file.mode:04o}",
-                        "why": file.why,
-                    }
-                    for file in layer.files
-                ],
-                "dropped": [{"path": f"/{path}", "why": why} for path, why in sorted(layer.dropped.items())],
-            }
-            for layer in plan.layers
-        ],
-        "warnings": list(plan.warnings),
-    }
+def _row(name: str, made: Sequence[AssembledLayer], how: str) -> list[str]:
+    return [
+        name,
+        str(sum(layer.files for layer in made)),
+        megabytes(sum(layer.layer.size_uncompressed or 0 for layer in made)),
+        megabytes(sum(layer.layer.descriptor.size for layer in made)),
+        how,
+    ]

@@ -1,30 +1,25 @@
 """The command line: `build-image`, and `firkin` with build, run and invoke. The composition root of the builder.
 
-Parses, calls, prints, and turns errors into exit codes. stdout carries only results; everything else goes to stderr. Heavy
-modules are imported inside commands: `--help` must be instant.
+Declares the options, calls, and prints results. Heavy modules are imported inside commands: `--help` must be instant.
+What all commands do alike, from signals to exit codes, is in `program`.
 """
 
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 import click
-from click.core import ParameterSource
 
-from builder.errors import BuilderError
+from builder.errors import BuilderError, FunctionError
+from builder.program import main, origin_of, print_bytes, print_json, print_line
 
 if TYPE_CHECKING:
     from builder.cache import Cache
     from builder.config import Config
     from builder.console import Console
-
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
-TERMINATED = 143  # 128 + SIGTERM
 
 EXIT_CODES = """
 \b
@@ -36,7 +31,7 @@ Exit codes:
   4  handler                     12  no answer (invoke)
   5  syntax error in the code    13  interpreter
   6  dependencies               130  interrupted
-  7  proof failed
+  7  proof failed               143  terminated
 """
 
 
@@ -44,17 +39,14 @@ def _defaults(context: click.Context, _: click.Parameter, value: str) -> str:
     """Take [tool.build-image] of the folder as the defaults of the other options."""
     from builder.config import parse_table, read_pyproject
 
-    if not value.startswith(("oci:", "tar:")):
+    if not value.startswith(("oci:", "tar:")) and Path(value).is_dir():  # else the command says what is wrong with it
         table = parse_table(read_pyproject(Path(value)))
         known = {parameter.name for parameter in context.command.params}
         context.default_map = {name: given for name, given in table.items() if name in known}
     return value
 
 
-def _source(command: Callable[..., None]) -> Callable[..., None]:
-    return click.argument("source", default=".", is_eager=True, callback=_defaults, envvar="BUILD_IMAGE_SOURCE")(
-        command
-    )
+_source = click.argument("source", default=".", is_eager=True, callback=_defaults, envvar="BUILD_IMAGE_SOURCE")
 
 
 @click.command(
@@ -98,6 +90,7 @@ def _source(command: Callable[..., None]) -> Callable[..., None]:
     "events",
     multiple=True,
     metavar="FILE",
+    envvar="BUILD_IMAGE_EVENT",
     help="Sample events, relative to SOURCE; else events/*.json. Repeatable.",
 )
 @click.option("--no-prove", is_flag=True, help="Write the image without running it.")
@@ -107,6 +100,7 @@ def _source(command: Callable[..., None]) -> Callable[..., None]:
     "outputs",
     multiple=True,
     metavar="KIND:PLACE",
+    envvar="BUILD_IMAGE_OUTPUT",
     help="oci:DIR, tar:FILE, docker or rootfs:DIR; else oci:dist/NAME. Repeatable.",
 )
 @click.option("--load", is_flag=True, help="The same as -o docker.")
@@ -115,9 +109,16 @@ def _source(command: Callable[..., None]) -> Callable[..., None]:
     "--plan",
     "show_plan",
     is_flag=True,
+    envvar="BUILD_IMAGE_PLAN",
     help="Print which file goes to which layer and why, as JSON; build nothing.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write a report of the build: FILE.html or FILE.json.",
+)
+@click.option("--json", "as_json", is_flag=True, envvar="BUILD_IMAGE_JSON", help="Print the result as one JSON object.")
 @click.option("--offline", is_flag=True, help="Use no network.")
 @click.option("--no-cache", is_flag=True, help="Build everything anew. uv's own cache of downloads is still used.")
 @click.option("-q", "--quiet", is_flag=True, help="Only warnings, errors and the result.")
@@ -125,12 +126,18 @@ def _source(command: Callable[..., None]) -> Callable[..., None]:
 @click.version_option(package_name="firkin")
 def _build(
     source: str, *, no_prove: bool, load: bool, dockerfile: bool, show_plan: bool, as_json: bool, no_cache: bool,
-    quiet: bool, verbose: bool, outputs: tuple[str, ...], **options: object,
+    quiet: bool, verbose: bool, outputs: tuple[str, ...], report: Path | None, **options: object,
 ) -> None:  # fmt: skip
     """Turn the folder SOURCE, with a Python function, into a container image that has answered its sample events."""
-    from builder.build import build, describe, describe_plan, prepare
+    from builder.build import build, prepare
     from builder.console import Console
+    from builder.describe import describe, describe_plan
+    from builder.report import check_report, write_report
 
+    if report:
+        check_report(report)
+    if show_plan and dockerfile:
+        raise click.UsageError("--plan and --dockerfile both want stdout: ask for one of them.")
     console = Console(quiet=quiet, verbose=verbose)
     asked = (*outputs, *(["docker"] if load and "docker" not in outputs else []))
     config = _config(source, outputs=asked, prove=not no_prove, cache=not no_cache, **options)
@@ -138,20 +145,21 @@ def _build(
         if show_plan or dockerfile:
             prepared = prepare(config, cache, console, environment=os.environ)
             if show_plan:
-                _print_json(describe_plan(prepared.plan))
-            if dockerfile:
+                print_json(describe_plan(prepared.plan))
+            else:
                 from builder.dockerfile import render_dockerfile
 
-                click.echo(
-                    render_dockerfile(prepared.plan, source=config.source, reference=prepared.reference),
-                    nl=False,
-                )
+                text = render_dockerfile(prepared.plan, source=config.source, reference=prepared.reference)
+                print_bytes(text.encode())
             return
         result = build(config, cache, console, environment=os.environ)
+    if report:
+        write_report(report, describe(result), result.prepared.plan)
+        console.say(f"wrote {report}")
     if as_json:
-        _print_json(describe(result))
+        print_json(describe(result))
     else:
-        click.echo(result.name)
+        print_bytes(f"{result.name}\n".encode())
 
 
 @click.group("firkin", context_settings={"help_option_names": ["-h", "--help"]})
@@ -163,10 +171,16 @@ def _firkin() -> None:
 _firkin.add_command(_build, "build")
 
 
+# What is about the function comes from the same variables as for a build, what is about serving from its own.
 @_firkin.command("run", context_settings={"auto_envvar_prefix": "FIRKIN_RUN"})
 @_source
-@click.option("--handler", metavar="MODULE.FUNCTION", help="The handler of a folder; an image knows its own.")
-@click.option("--python", metavar="VERSION|PATH", help="The Python that runs a folder.")
+@click.option(
+    "--handler",
+    metavar="MODULE.FUNCTION",
+    envvar="BUILD_IMAGE_HANDLER",
+    help="The handler of a folder; an image knows its own.",
+)
+@click.option("--python", metavar="VERSION|PATH", envvar="BUILD_IMAGE_PYTHON", help="The Python that runs a folder.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port",
@@ -189,7 +203,7 @@ _firkin.add_command(_build, "build")
     show_default=True,
     help="MB the function is told it has.",
 )
-@click.option("--offline", is_flag=True, help="Use no network.")
+@click.option("--offline", is_flag=True, envvar="BUILD_IMAGE_OFFLINE", help="Use no network.")
 def _run(source: str, *, host: str, port: int, timeout: float, memory: int, **options: object) -> None:
     """Start SOURCE, a function's folder or oci:DIR or tar:FILE, and serve its invocations until Ctrl-C."""
     import asyncio
@@ -205,7 +219,14 @@ def _run(source: str, *, host: str, port: int, timeout: float, memory: int, **op
         prepared(source, _config(source, **options), cache, console, environment=os.environ) as program,
     ):
         settings = settings_for(program, timeout_s=timeout, memory_mb=memory)
-        asyncio.run(emulator.serve(settings, host=host, port=port, ready=lambda url: console.say(f"ready: POST {url}")))
+        try:
+            asyncio.run(
+                emulator.serve(settings, host=host, port=port, ready=lambda url: console.say(f"ready: POST {url}"))
+            )
+        except emulator.ListenError as error:
+            raise click.UsageError(f"{error}; name another with --port or --host.") from error
+        except emulator.EmulatorError as error:
+            raise BuilderError(f"running {source}: {error}", hint="See the message above.") from error
 
 
 @_firkin.command("invoke")
@@ -214,14 +235,26 @@ def _run(source: str, *, host: str, port: int, timeout: float, memory: int, **op
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="The port on this machine."
 )
-def _invoke(event: str, *, url: str | None, port: int) -> None:
+@click.option(
+    "--wait",
+    type=click.FloatRange(0, 900),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait that long for the function to listen.",
+)
+def _invoke(event: str, *, url: str | None, port: int, wait: float) -> None:
     """Send EVENT, a file or '-' or JSON text, to a running function and print its response."""
-    from builder.invoke import invoke, read_event
+    from builder.invoke import invoke, read_event, wait_for
 
     body = read_event(event, sys.stdin.buffer)
-    answer = invoke(url or f"http://127.0.0.1:{port}", body)
-    sys.stdout.buffer.write(answer + (b"" if answer.endswith(b"\n") else b"\n"))
-    sys.stdout.buffer.flush()
+    url = url or f"http://127.0.0.1:{port}"
+    if wait:
+        wait_for(url, seconds=wait)
+    try:
+        print_line(invoke(url, body))
+    except FunctionError as error:
+        print_line(error.details.encode())  # the function's own words are its response, an error or not
+        raise FunctionError(str(error), hint=error.hint) from error
 
 
 def _config(source: str, **options: object) -> "Config":
@@ -229,21 +262,9 @@ def _config(source: str, **options: object) -> "Config":
     from builder.config import Config
 
     context = click.get_current_context()
-    origins = {name: _origin(context, name) for name in options}
+    origins = {name: origin_of(context, name) for name in options}
     given = {name: value for name, value in options.items() if value is not None}
     return Config(source=Path(source), origins=origins, **given)  # type: ignore[arg-type]  # click has checked the types
-
-
-def _origin(context: click.Context, name: str) -> str:
-    match context.get_parameter_source(name):
-        case ParameterSource.COMMANDLINE:
-            return f"--{name}"
-        case ParameterSource.ENVIRONMENT:
-            return f"the environment, {context.auto_envvar_prefix}_{name.upper()}"
-        case ParameterSource.DEFAULT_MAP:
-            return "pyproject.toml, [tool.build-image]"
-        case _:
-            return ""
 
 
 @contextmanager
@@ -261,51 +282,11 @@ def _cache(console: "Console", *, fresh: bool = False) -> Iterator["Cache"]:
         yield replace(cache, folder=scratch)
 
 
-def _print_json(value: dict[str, object]) -> None:
-    import orjson
-
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
-
-
 def build_image() -> NoReturn:
     """The console command `build-image`."""
-    _main(_build, sys.argv[1:])
+    main(_build, sys.argv[1:])
 
 
 def firkin() -> NoReturn:
     """The console command `firkin`."""
-    _main(_firkin, sys.argv[1:])
-
-
-def _main(command: click.Command, arguments: Sequence[str]) -> NoReturn:
-    """Run a command and end with its exit code; every error becomes a message here."""
-    signal.signal(signal.SIGTERM, _terminated)
-    try:
-        code = command.main(args=list(arguments), standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        print("interrupted: nothing was written; the cache is as good as before", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    except BuilderError as error:
-        _report(error)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(1)
-
-
-def _terminated(_: int, __: FrameType | None) -> NoReturn:
-    raise SystemExit(TERMINATED)
-
-
-def _report(error: BuilderError) -> None:
-    if error.details:
-        print(error.details.rstrip(), file=sys.stderr)
-    print(f"error: {error}", file=sys.stderr)
-    if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
+    main(_firkin, sys.argv[1:])

@@ -1,7 +1,7 @@
 """What the build was asked to do: one value per setting, and where it came from.
 
-Flags beat the environment (`BUILD_IMAGE_*`), which beats `[tool.build-image]`, which beats the default; click applies that
-order (`default_map`), this module says what the table may hold. Never looks at the function's files.
+Flags beat the environment (`BUILD_IMAGE_*`), which beats `[tool.build-image]`, which beats the default; click applies
+that order (`default_map`), this module says what the table may hold. Never looks at the function's files.
 """
 
 import difflib
@@ -13,6 +13,8 @@ from pathlib import Path
 from builder.errors import SourceError
 
 TABLE = "tool.build-image"
+
+MAX_SHOWN_CHARS = 120  # a line of a terminal
 
 # The keys of [tool.build-image], and the click parameter each one is a default for.
 STRINGS: Mapping[str, str] = {
@@ -60,16 +62,19 @@ def read_pyproject(source: Path) -> Mapping[str, object]:
         raise SourceError(f"reading {file}: {error}", hint="The file must be readable UTF-8.") from None
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise SourceError(f"reading {file}: it is not valid TOML: {error}", hint="Correct that line.") from None
 
 
 def parse_table(pyproject: Mapping[str, object]) -> dict[str, object]:
-    """[tool.build-image] as defaults for the command line: parameter name → value. Raises SourceError for what it cannot hold."""
+    """[tool.build-image] as defaults for the command line: parameter name → value.
+
+    Raises SourceError for an unknown key, and for a value of the wrong type.
+    """
     tool = pyproject.get("tool", {})
     table = tool.get("build-image", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
-        raise SourceError(f"reading [{TABLE}]: it is {table!r}, not a table", hint=f"Write it as [{TABLE}].")
+        raise SourceError(f"reading [{TABLE}]: it is {_shown(table)}, not a table", hint=f"Write it as [{TABLE}].")
     defaults: dict[str, object] = {}
     for key, value in table.items():
         if key in STRINGS:
@@ -92,4 +97,10 @@ def parse_table(pyproject: Mapping[str, object]) -> dict[str, object]:
 def _checked(key: str, value: object, wanted: str, is_right: Callable[[object], bool]) -> object:
     if is_right(value):
         return value
-    raise SourceError(f"reading [{TABLE}]: {key} is {value!r}, not {wanted}", hint=f"Give {key} as {wanted}.")
+    raise SourceError(f"reading [{TABLE}]: {key} is {_shown(value)}, not {wanted}", hint=f"Give {key} as {wanted}.")
+
+
+def _shown(value: object) -> str:
+    """A value for a message: its repr, of bounded length."""
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN_CHARS else text[:MAX_SHOWN_CHARS] + "…"

@@ -1,7 +1,7 @@
 """What people see: lines while it works, tables at the end, all on stderr; stdout is for the result alone.
 
-On a terminal the step at work is shown with a spinner and tables are drawn by rich; elsewhere there are plain lines. Never
-decides anything.
+On a terminal the step at work is shown with a spinner and tables are drawn by rich; elsewhere there are plain lines.
+Never decides anything.
 """
 
 import sys
@@ -46,7 +46,7 @@ class Console:
 
     @contextmanager
     def _spinner(self, name: str) -> Iterator[None]:
-        if self.quiet or not sys.stderr.isatty():
+        if self.quiet or not _is_watched():
             yield
             return
         from rich.console import Console as Terminal
@@ -58,14 +58,25 @@ class Console:
         """A table whose first column is text and whose others are figures."""
         if self.quiet:
             return
-        if sys.stderr.isatty():
+        if _is_watched():
             _draw(title, head, rows)
             return
         for line in plain_table(head, rows):
             self._line(line)
 
     def _line(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        complain(text)
+
+
+def complain(text: str) -> None:
+    """Write lines to stderr; nowhere when it is closed, where `print` would take stdout instead."""
+    if sys.stderr is not None:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+def _is_watched() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _draw(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

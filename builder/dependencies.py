@@ -6,43 +6,47 @@ checked wherever the file has them. Never changes the project: no lock is writte
 
 import os
 import re
-import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from builder.cache import Cache, key_of
-from builder.errors import BuilderError, DependencyError
+from builder.errors import DependencyError
+from builder.installed import clean_installed, linked_packages
 from builder.interpreter import Interpreter, uv_program
 from builder.plan import LANG
+from builder.requirements import (
+    WHEELS_ONLY,
+    has_unseen_includes,
+    lines_of,
+    local_state,
+    read_requirements,
+    read_text,
+    refuse_folders,
+)
+from builder.uv_errors import explain, without_secrets
 
 # Where dependencies are declared, the most exact first.
 DECLARATIONS = ("uv.lock", "pylock.toml", "requirements.txt", "pyproject.toml")
 
-INSTALL_TIMEOUT_S = 1800
+INSTALL_TIMEOUT_S = 1800  # hundreds of megabytes over a slow line
 MAX_LOG_CHARS = 20_000
 
-# What uv leaves in a target folder about this machine; it would make two builds differ.
-_MACHINE_FILES = (
-    ".lock",
-    "**/*.dist-info/direct_url.json",
-    "**/*.dist-info/REQUESTED",
-    "**/*.dist-info/uv_cache.json",
-)
-
 # Settings of uv that change what is installed, and so belong to the key.
-_UV_SETTINGS = re.compile(r"UV_(?!CACHE_DIR|NO_PROGRESS|OFFLINE|LINK_MODE|CONCURRENT)\w+|PIP_(?:EXTRA_)?INDEX_URL")
+_UV_SETTINGS = re.compile(r"UV_(?!CACHE_DIR|NO_PROGRESS|OFFLINE|LINK_MODE|CONCURRENT|HTTP_|INDEX_\w+_(?:USER|PASS))\w+")
 
-_LOCAL = re.compile(r"(?:-e\s|--editable|\.{0,2}/|file:|[\w.-]+(?:\[[^\]]*\])?\s*@\s*(?:file:|\.{0,2}/))")
-_INCLUDE = re.compile(r"(?:-r|--requirement|-c|--constraint)[\s=]+(?P<file>\S+)")
+# What a person's shell may hold for another Python than the target's.
+_NOT_FOR_UV = frozenset(
+    ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON", "UV_TARGET", "UV_PREFIX")
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """The file that declares the dependencies, the bytes that decide what is installed, and whether that is exact.
+    """The file that declares the dependencies, the texts that decide what is installed, and whether that is exact.
 
-    `cacheable` is false when it names folders of this machine, whose content may change under the same text.
+    `inputs` maps a name to its text. `cacheable` is false when it includes what cannot be read here.
     """
 
     file: Path
@@ -52,58 +56,70 @@ class Declaration:
 
 
 def find_declaration(source: Path, pyproject: Mapping[str, object]) -> Declaration | None:
-    """The declaration that counts, or None when the function has no dependencies."""
-    for name in DECLARATIONS:
-        file = source.absolute() / name  # uv runs in that folder
-        if not file.is_file():
-            continue
-        text = _read(file)
-        if name == "pyproject.toml":
-            return _from_pyproject(file, text, pyproject)
-        if name == "requirements.txt":
-            inputs = dict(_with_includes(file, text))
-            lines = [line.strip() for body in inputs.values() for line in body.splitlines()]
-            if not any(line and not line.startswith("#") for line in lines):
-                return None
-            return Declaration(file, inputs, "--hash=" in text, not any(_LOCAL.match(line) for line in lines))
-        return Declaration(
-            file, {name: text, "pyproject.toml": _read(source / "pyproject.toml", missing="")}, locked=True
+    """The declaration that counts, or None when the function has no dependencies. Raises DependencyError."""
+    folder = source.absolute()  # uv runs in that folder
+    file = next((folder / name for name in DECLARATIONS if (folder / name).is_file()), None)
+    if file is None:
+        return None
+    settings = _settings(folder, pyproject)
+    match file.name:
+        case "requirements.txt":
+            return _from_requirements(file, settings)
+        case "pyproject.toml":
+            return _from_pyproject(file, pyproject, settings)
+        case _:
+            text = read_text(file)
+            wheels = [f"./{place}" for place in re.findall(r"""path = ["']([^"'\n]+\.whl)["']""", text)]
+            state = local_state(file, "\n".join(wheels))
+            return Declaration(file, {file.name: text, **settings, **state}, locked=True)
+
+
+def _settings(folder: Path, pyproject: Mapping[str, object]) -> dict[str, str]:
+    """The project's own words to uv, which change what is installed: three tables of pyproject.toml, and uv.toml."""
+    tool = pyproject.get("tool")
+    uv = tool.get("uv") if isinstance(tool, dict) else None
+    texts = {"pyproject.toml": repr((pyproject.get("project"), pyproject.get("dependency-groups"), uv))}
+    for above in (folder, *folder.parents):
+        if (above / "uv.toml").is_file():
+            texts["uv.toml"] = read_text(above / "uv.toml")
+            break
+    return texts
+
+
+def _from_requirements(file: Path, settings: Mapping[str, str]) -> Declaration | None:
+    texts = read_requirements(file)
+    if not any(True for text in texts.values() for _ in lines_of(text)):
+        return None
+    inputs = dict(settings)
+    for path, text in texts.items():
+        refuse_folders(path.name, text)
+        inputs |= {str(path): text, **local_state(path, text)}
+    return Declaration(
+        file,
+        inputs,
+        locked=any("--hash=" in text for text in texts.values()),
+        cacheable=not any(has_unseen_includes(text) for text in texts.values()),
+    )
+
+
+def _from_pyproject(file: Path, pyproject: Mapping[str, object], settings: Mapping[str, str]) -> Declaration | None:
+    project, tool = pyproject.get("project", {}), pyproject.get("tool", {})
+    dynamic = project.get("dynamic", []) if isinstance(project, dict) else []
+    poetry = tool.get("poetry", {}) if isinstance(tool, dict) else {}
+    if isinstance(dynamic, list) and "dependencies" in dynamic:
+        raise DependencyError(
+            "reading pyproject.toml: the dependencies are dynamic, and finding them would run the project's build",
+            hint="Lock them: uv lock, or uv pip compile pyproject.toml -o requirements.txt.",
+        )
+    if isinstance(project, dict) and (declared := project.get("dependencies")):
+        refuse_folders(file.name, "\n".join(map(str, declared)) if isinstance(declared, list) else "")
+        return Declaration(file, settings, locked=False)
+    if isinstance(poetry, dict) and set(poetry.get("dependencies", {})) - {"python"}:
+        raise DependencyError(
+            "reading pyproject.toml: the dependencies stand under [tool.poetry], which uv does not read",
+            hint="Write requirements.txt (poetry export), or move them to [project] dependencies.",
         )
     return None
-
-
-def _from_pyproject(file: Path, text: str, pyproject: Mapping[str, object]) -> Declaration | None:
-    project = pyproject.get("project", {})
-    if not isinstance(project, dict) or not project.get("dependencies"):
-        return None
-    return Declaration(file, {file.name: text}, locked=False, cacheable="@ file:" not in text)
-
-
-def _read(file: Path, *, missing: str | None = None) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        if missing is not None:
-            return missing
-        raise DependencyError(
-            f"reading dependencies: there is no {file}",
-            hint="Another file includes it: correct the name there.",
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DependencyError(
-            f"reading dependencies: {file}: {error}", hint="The file must be readable UTF-8."
-        ) from None
-
-
-def _with_includes(file: Path, text: str, seen: tuple[Path, ...] = ()) -> Iterator[tuple[str, str]]:
-    """A requirements file and those it includes, each once: name → text."""
-    yield str(file.name if not seen else file), text
-    for line in text.splitlines():
-        found = _INCLUDE.match(line.strip())
-        if found and "://" not in found["file"]:
-            inner = file.parent / found["file"]
-            if inner not in seen and inner != file:
-                yield from _with_includes(inner, _read(inner), (*seen, file))
 
 
 def install(
@@ -118,157 +134,68 @@ def install(
     settings = {name: value for name, value in environment.items() if _UV_SETTINGS.fullmatch(name)}
     key = key_of(
         "dependencies", declaration.file.name, dict(declaration.inputs), sorted(settings.items()),
-        interpreter.version, interpreter.machine, interpreter.glibc, interpreter.gil,
+        interpreter.full_version, interpreter.machine, interpreter.glibc,
     )  # fmt: skip
     if not declaration.cacheable:
         key = key_of(key, os.urandom(16).hex())
+    uv = _Uv(declaration, interpreter, offline=offline, environment=environment)
 
     def fill(folder: Path) -> None:
-        _run_uv(declaration, interpreter, folder, offline=offline, environment=environment)
-        _clean(folder, interpreter)
+        uv.install(uv.requirements(folder.parent), folder)
+        clean_installed(folder, f"/{LANG}/bin/{interpreter.name}")
 
     return cache.tree("dependencies", key, fill), key
 
 
-def _run_uv(
-    declaration: Declaration,
-    interpreter: Interpreter,
-    folder: Path,
-    *,
-    offline: bool,
-    environment: Mapping[str, str],
-) -> None:
-    requirements = declaration.file
-    common = ["--quiet", *(["--offline"] if offline else [])]
-    if declaration.file.name == "uv.lock":
-        requirements = folder.parent / "requirements.txt"
-        export = [
-            uv_program(), "export", *common, "--frozen", "--no-dev", "--no-emit-project", "--no-emit-workspace", "--no-header",
-            "--python", interpreter.executable, "--project", str(declaration.file.parent), "--format", "requirements.txt",
-            "--output-file", str(requirements),
-        ]  # fmt: skip
-        _checked(export, declaration, interpreter, environment)
-    command = [
-        uv_program(), "pip", "install", *common, "--only-binary", ":all:", "--target", str(folder),
-        "--python", interpreter.executable, "--no-python-downloads", "--requirements", str(requirements),
-        *(["--require-hashes"] if declaration.file.name == "uv.lock" else ["--verify-hashes"]),
-    ]  # fmt: skip
-    _checked(command, declaration, interpreter, environment)
+class _Uv:
+    """uv, run for one declaration and one interpreter."""
 
+    def __init__(
+        self, declaration: Declaration, interpreter: Interpreter, *, offline: bool, environment: Mapping[str, str]
+    ) -> None:
+        self.file = declaration.file
+        self.interpreter = interpreter
+        self.common = ["--quiet", "--no-python-downloads", "--python", interpreter.executable]
+        self.common += ["--offline"] if offline else []
+        self.environment = {name: value for name, value in environment.items() if name not in _NOT_FOR_UV}
 
-def _checked(
-    command: list[str], declaration: Declaration, interpreter: Interpreter, environment: Mapping[str, str]
-) -> None:
-    clean = {
-        name: value for name, value in environment.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
-    }
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=INSTALL_TIMEOUT_S,
-            check=False,
-            env=clean,
-            cwd=declaration.file.parent,
-        )
-    except subprocess.TimeoutExpired:
-        raise DependencyError(
-            f"installing {declaration.file.name}: uv did not finish within {INSTALL_TIMEOUT_S} s",
-            hint="Check the package index.",
-        ) from None
-    if done.returncode:
-        raise explain(declaration.file.name, interpreter.described, without_secrets(done.stderr[-MAX_LOG_CHARS:]))
+    def requirements(self, scratch: Path) -> Path:
+        """The file to install from; uv.lock is first exported, without the project itself and its groups."""
+        if self.file.name != "uv.lock":
+            return self.file
+        exported = scratch / "requirements.txt"
+        self._run(
+            "export", *self.common, "--locked", "--no-default-groups", "--no-emit-project", "--no-editable",
+            "--no-header", "--format", "requirements.txt", "--output-file", str(exported),
+        )  # fmt: skip
+        refuse_folders(self.file.name, read_text(exported))
+        return exported
 
-
-def without_secrets(text: str) -> str:
-    """Text with the credentials taken out of the URLs in it."""
-    return re.sub(r"(://)[^/@\s]+@", r"\1****@", text)
-
-
-# What uv says → what to do. Tried in order; a named group `package` goes into the message.
-_CAUSES: tuple[tuple[re.Pattern[str], str, str], ...] = (
-    (
-        re.compile(r"Because (?:only )?(?P<package>\S+?)(?:[=<>!~]\S+)? (?:has no (?:usable )?wheels|has no wheels with a matching)"),
-        "no wheel of {package} fits {target}",
-        "Pick a version of {package} that has a wheel for it, or another --python; only wheels are installed, nothing is compiled.",
-    ),
-    (
-        re.compile(r"(?:Distribution|Package) `(?P<package>[^`=]+)[^`]*` can't be installed because it (?:doesn't have|has no)"),
-        "no wheel of {package} fits {target}",
-        "Pick a version of {package} that has a wheel for it, or another --python; only wheels are installed, nothing is compiled.",
-    ),
-    (
-        re.compile(r"Hash mismatch for `(?P<package>[^`]+)`"),
-        "the file of {package} does not have the hash the lock gives",
-        "Somebody changed the file or the lock: find out who, then lock again.",
-    ),
-    (
-        re.compile(r"Because (?P<package>\S+) was not found in the (?:package registry|cache)"),
-        "{package} was not found",
-        "Check the spelling and the package index; with --offline it must be in uv's cache.",
-    ),
-    (
-        re.compile(r"network was disabled|Network connectivity is disabled|network is disabled"),
-        "a package is not in uv's cache, and --offline forbids to fetch it",
-        "Build once without --offline.",
-    ),
-    (
-        re.compile(r"error sending request|dns error|tcp connect error|Could not connect|client error \(Connect\)"),
-        "the package index could not be reached",
-        "Check the network and uv's index settings; a build whose dependencies are cached needs neither.",
-    ),
-    (
-        re.compile(r"No space left on device"),
-        "the disk is full",
-        "Free some space, or put the cache elsewhere with BUILD_IMAGE_CACHE_DIR.",
-    ),
-)  # fmt: skip
-
-
-def explain(name: str, target: str, log: str) -> BuilderError:
-    """Uv's complaint as an error that names the package, the target and what to do; its own words are the details."""
-    flat = re.sub(r"\s+", " ", log)
-    for pattern, message, hint in _CAUSES:
-        if found := pattern.search(flat):
-            package = found.groupdict().get("package", "")
-            return DependencyError(
-                f"installing {name}: {message.format(package=package, target=target)}",
-                hint=hint.format(package=package),
-                details=log,
+    def install(self, requirements: Path, folder: Path) -> None:
+        """Install wheels, and nothing else, into the folder."""
+        hashes = "--require-hashes" if self.file.name == "uv.lock" else "--verify-hashes"
+        self._run(
+            "pip", "install", *self.common, "--only-binary", ":all:", "--no-compile-bytecode",
+            hashes, "--target", str(folder), "--requirements", str(requirements),
+        )  # fmt: skip
+        for package in linked_packages(folder):
+            raise DependencyError(
+                f"installing {self.file.name}: {package} is a link to a folder here, {WHEELS_ONLY[0]}",
+                hint=WHEELS_ONLY[1],
             )
-    return DependencyError(
-        f"installing {name}: uv could not do it for {target}",
-        hint="Correct the file as uv says.",
-        details=log,
-    )
 
-
-def _clean(folder: Path, interpreter: Interpreter) -> None:
-    """Take out what differs between machines, let scripts name the image's Python, and forget their recorded hashes."""
-    for pattern in _MACHINE_FILES:
-        for file in folder.glob(pattern):
-            file.unlink()
-    for cached in list(folder.glob("**/__pycache__")):
-        shutil.rmtree(cached)
-    scripts = folder / "bin"
-    for script in sorted(scripts.iterdir()) if scripts.is_dir() else ():
-        _relocate(script, interpreter)
-    for record in folder.glob("*.dist-info/RECORD") if scripts.is_dir() else ():
-        _rewrite(record, re.sub(rb"(?m)^((?:\.\./)*bin/[^,\n]*),[^,\n]*,[^,\n]*$", rb"\1,,", record.read_bytes()))
-
-
-def _relocate(script: Path, interpreter: Interpreter) -> None:
-    """Let a console script's first line name the interpreter of the image."""
-    body = script.read_bytes()
-    first, newline, rest = body.partition(b"\n")
-    if first.startswith(b"#!") and b"python" in first:
-        _rewrite(script, f"#!/{LANG}/bin/{interpreter.name}".encode() + newline + rest)
-
-
-def _rewrite(file: Path, body: bytes) -> None:
-    """Replace a file by a new one: the old one may be shared with uv's cache."""
-    mode = file.stat().st_mode
-    file.unlink()
-    file.write_bytes(body)
-    file.chmod(mode)
+    def _run(self, *arguments: str) -> None:
+        name = self.file.name
+        try:
+            done = subprocess.run(
+                [uv_program(), *arguments],
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+                timeout=INSTALL_TIMEOUT_S, check=False, env=self.environment, cwd=self.file.parent,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise DependencyError(
+                f"installing {name}: uv did not finish within {INSTALL_TIMEOUT_S} s",
+                hint="Check the network and the package index.",
+            ) from None
+        if done.returncode:
+            raise explain(name, self.interpreter.described, without_secrets(done.stderr)[-MAX_LOG_CHARS:])

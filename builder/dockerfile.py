@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 from builder.data import data_file
@@ -12,14 +13,17 @@ def render_dockerfile(plan: Plan, *, source: Path, reference: str) -> str:
     """The Dockerfile that builds the same image out of a `rootfs:` output."""
     import jinja2
 
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - the text is a Dockerfile, not HTML; `quoted` and `tojson` escape for it
+    )
     environment.filters["quoted"] = quoted
-    environment.filters["tojson"] = lambda value: json.dumps(list(value))
+    environment.filters["tojson"] = render_exec_form
     template = environment.from_string(data_file("Dockerfile.template").read_text(encoding="utf-8"))
     return template.render(
-        source=shlex.quote(str(source)),
+        source=render_argument(str(source)),
         reference=reference,
-        architecture=plan.architecture,
         environment=plan.environment,
         working_folder=plan.working_folder,
         entrypoint=plan.entrypoint,
@@ -28,6 +32,21 @@ def render_dockerfile(plan: Plan, *, source: Path, reference: str) -> str:
 
 
 def quoted(value: str) -> str:
-    """A value of an ENV instruction that Docker takes literally: in double quotes, nothing in it expanded."""
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\n", "\\n")
+    """A value of an ENV instruction that Docker takes literally: in double quotes, nothing in it expanded.
+
+    Raises ValueError for a line break, which no Dockerfile can hold in a value.
+    """
+    if "\n" in value or "\r" in value:
+        raise ValueError(f"rendering the Dockerfile: {value!r} has a line break, which ENV cannot hold")
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     return f'"{escaped}"'
+
+
+def render_exec_form(arguments: Iterable[str]) -> str:
+    """The arguments of ENTRYPOINT and CMD as the JSON list that Docker runs without a shell."""
+    return json.dumps(list(arguments))
+
+
+def render_argument(text: str) -> str:
+    """A shell's argument on one line, for a comment: a line break would end the comment and begin an instruction."""
+    return shlex.quote(text) if text.isprintable() else "SOURCE"

@@ -17,14 +17,14 @@
     │   └── InterpreterError    13   the Python to ship is missing or unusable
     └── (anything else)          1   our bug
 
-Exit code 2 is the command line's own (click), 130 is Ctrl-C. Never formats for a terminal: the command line does.
+Exit code 2 is the command line's own (click), 130 is Ctrl-C, 143 SIGTERM. Never formats for a terminal: the command line does.
 """
 
 from typing import ClassVar
 
 
 class BuilderError(Exception):
-    """What we were doing, what we found; `hint` says what to do next and `details` carries a log, where there is one."""
+    """What we were doing, what we found; `hint` says what to do next, `details` carries a log, where there is one."""
 
     exit_code: ClassVar[int] = 1
 

@@ -1,27 +1,41 @@
 """Which function is the handler: the one named, else the one usual name that exists. Reads source, never runs it.
 
-A handler is `module.function`; the module may be a path (`package/module.function` or `package.module.function`).
+A handler is `module.function`; the module may be a path (`package/module.function` or `package.module.function`), and
+what the runtime can import, a hyphen included, is a module's name.
 """
 
 import ast
 import re
+import symtable
 import sys
 import warnings
 from collections.abc import Collection
+from enum import Enum
 from pathlib import Path
 
-from builder.errors import FunctionSyntaxError, HandlerError
+from builder.errors import FunctionSyntaxError, HandlerError, SourceError
 
 # In the order in which people meet them: this project's examples, AWS's console, plain Python habit.
 USUAL_NAMES = ("app.handler", "lambda_function.lambda_handler", "main.handler")
 
-_FORM = re.compile(r"[^\W\d]\w*(?:[./][^\W\d]\w*)*\.[^\W\d]\w*")
+_FORM = re.compile(r"[^\s./\\]+(?:[./][^\s./\\]+)*\.[^\W\d]\w*")
+
+
+class _Binding(Enum):
+    """Whether a module binds a name; MAYBE where only running it would tell."""
+
+    NO = 0
+    MAYBE = 1
+    YES = 2
 
 
 def module_file(handler: str, files: Collection[str]) -> str | None:
-    """The file of the folder that `handler` lives in, or None: `a.b.f` is a/b.py or a/b/__init__.py."""
+    """The file of the folder that `handler` lives in, or None: `a.b.f` is in a/b/__init__.py, else in a/b.py.
+
+    In that order, because the import system prefers the package.
+    """
     module = handler.rpartition(".")[0].replace(".", "/")
-    return next((file for file in (f"{module}.py", f"{module}/__init__.py") if file in files), None)
+    return next((file for file in (f"{module}/__init__.py", f"{module}.py") if file in files), None)
 
 
 def find_handler(
@@ -32,28 +46,40 @@ def find_handler(
     origin: str = "",
     version: tuple[int, int] = sys.version_info[:2],
 ) -> str:
-    """The handler to ship, for a Python of that version. Raises HandlerError (missing, ambiguous, ill-formed) or FunctionSyntaxError."""
+    """The handler to ship, for a Python of that version; `files` are relative to `source`, `origin` says who asked.
+
+    Raises HandlerError (missing, ambiguous, ill-formed), FunctionSyntaxError, or SourceError for an unreadable file.
+    """
     if asked is not None:
-        return _check_asked(source, files, asked, origin, version)
-    there = [
-        name
-        for name in USUAL_NAMES
-        if (file := module_file(name, files)) and _defines(source / file, name.rpartition(".")[2], version)
-    ]
+        return _check_asked(source, files, asked, origin=origin, version=version)
+    modules = {name: file for name in USUAL_NAMES if (file := module_file(name, files))}
+    found = {name: _defines(source, file, name, version=version) for name, file in modules.items()}
+    best = _Binding.YES if _Binding.YES in found.values() else _Binding.MAYBE
+    there = [name for name, binding in found.items() if binding is best]
     if len(there) == 1:
         return there[0]
     if there:
         raise HandlerError(
             f"looking for the handler in {source}: {' and '.join(there)} are all there",
-            hint=f'Say which with --handler {there[0]}, or handler = "{there[0]}" under [tool.build-image] in pyproject.toml.',
+            hint=_say_which(there[0]),
         )
+    without = "; ".join(f"{file} is there and defines no {_function(name)!r}" for name, file in modules.items())
     raise HandlerError(
-        f"looking for the handler in {source}: none of {', '.join(USUAL_NAMES)} is there",
-        hint='Name it with --handler module.function, or handler = "module.function" under [tool.build-image] in pyproject.toml.',
+        f"looking for the handler in {source}: none of {', '.join(USUAL_NAMES)} is there"
+        + (without and f" ({without})"),
+        hint=_say_which("module.function"),
     )
 
 
-def _check_asked(source: Path, files: Collection[str], asked: str, origin: str, version: tuple[int, int]) -> str:
+def _say_which(handler: str) -> str:
+    return f'Say which with --handler {handler}, or handler = "{handler}" under [tool.build-image] in pyproject.toml.'
+
+
+def _function(handler: str) -> str:
+    return handler.rpartition(".")[2]
+
+
+def _check_asked(source: Path, files: Collection[str], asked: str, *, origin: str, version: tuple[int, int]) -> str:
     where = f" (from {origin})" if origin else ""
     if not _FORM.fullmatch(asked):
         raise HandlerError(
@@ -65,72 +91,72 @@ def _check_asked(source: Path, files: Collection[str], asked: str, origin: str, 
         module = asked.rpartition(".")[0].replace(".", "/")
         raise HandlerError(
             f"looking for the handler {asked!r}{where}: there is no {module}.py in {source}",
-            hint="Check the name and the folder, and that .dockerignore does not leave the file out.",
+            hint="Check the name and the folder, and that neither .dockerignore nor --drop leaves the file out.",
         )
-    if not _defines(source / file, asked.rpartition(".")[2], version):
+    if _defines(source, file, asked, version=version) is _Binding.NO:
         raise HandlerError(
-            f"looking for the handler {asked!r}{where}: {file} defines no {asked.rpartition('.')[2]!r}",
+            f"looking for the handler {asked!r}{where}: {file} defines no {_function(asked)!r}",
             hint=f"Define it at the top level of {file}, or name another with --handler.",
         )
     return asked
 
 
-def _defines(file: Path, name: str, version: tuple[int, int]) -> bool:
-    """Whether the module binds `name` at its top level, by whatever statement; a star import may bind anything.
+def _defines(source: Path, file: str, handler: str, *, version: tuple[int, int]) -> _Binding:
+    """Whether the module binds the handler's function at its top level, by whatever statement.
 
     A file for a newer Python than this one may use syntax unknown here: then its compiler decides, later in the build.
     """
-    try:
-        tree = parse_source(file)
-    except FunctionSyntaxError:
-        if version > sys.version_info[:2]:
-            return True
-        raise
-    return any(_binds(node, name) for node in _top_level(tree.body))
-
-
-def parse_source(file: Path) -> ast.Module:
-    """The syntax tree of one of the function's files. Raises FunctionSyntaxError with the place and the line."""
+    text = _read(source, file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(file.read_bytes(), filename=file.name)
-    except (SyntaxError, ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", None)
-        text = (getattr(error, "text", None) or "").rstrip()
-        place = f"{file.name}, line {line}" if line else file.name
-        raise FunctionSyntaxError(
-            f"reading the function: {place}: {getattr(error, 'msg', error)}",
-            hint="Correct it; nothing was built.",
-            details=text,
+            tree = ast.parse(text, filename=file)
+            names = symtable.symtable(text, file, "exec")  # type: ignore[arg-type]  # bytes, as for compile()
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        if version > sys.version_info[:2]:
+            return _Binding.MAYBE
+        raise _syntax_error(file, error) from None
+    name = _function(handler)
+    if _is_bound(names, name):
+        return _Binding.YES
+    unseen = _is_bound(names, "__getattr__") or any(_may_bind(node, name) for node in ast.walk(tree))
+    return _Binding.MAYBE if unseen else _Binding.NO
+
+
+def _read(source: Path, file: str) -> bytes:
+    try:
+        return (source / file).read_bytes()
+    except OSError as error:
+        raise SourceError(
+            f"reading the function: {file}: {error.strerror}", hint="Make it readable, or name it in .dockerignore."
         ) from None
 
 
-def _top_level(body: list[ast.stmt]) -> list[ast.stmt]:
-    """The statements that run at import, those inside if, try and with included."""
-    found: list[ast.stmt] = []
-    for node in body:
-        found.append(node)
-        for inner in ("body", "orelse", "finalbody"):
-            if isinstance(node, ast.If | ast.Try | ast.With):
-                found += _top_level(getattr(node, inner, []))
-        for clause in getattr(node, "handlers", []):
-            found += _top_level(clause.body)
-    return found
+def _syntax_error(file: str, error: Exception) -> FunctionSyntaxError:
+    line = getattr(error, "lineno", None)
+    place = f"{file}, line {line}" if line else file
+    return FunctionSyntaxError(
+        f"reading the function: {place}: {getattr(error, 'msg', '') or str(error) or type(error).__name__}",
+        hint="Correct it; nothing was built.",
+        details=(getattr(error, "text", None) or "").rstrip(),
+    )
 
 
-def _binds(node: ast.stmt, name: str) -> bool:
+def _is_bound(names: symtable.SymbolTable, name: str) -> bool:
+    if name not in names.get_identifiers():
+        return False
+    symbol = names.lookup(name)
+    return symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()
+
+
+def _may_bind(node: ast.AST, name: str) -> bool:
+    """Whether a node may bind the name unseen: `import *`, `global`, `exec`, `globals()`, the name in a string."""
     match node:
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            return node.name == name
-        case ast.Import() | ast.ImportFrom():
-            names = [alias.asname or alias.name.partition(".")[0] for alias in node.names]
-            return name in names or "*" in names
-        case ast.Assign():
-            return any(
-                isinstance(leaf, ast.Name) and leaf.id == name for target in node.targets for leaf in ast.walk(target)
-            )
-        case ast.AnnAssign():
-            return isinstance(node.target, ast.Name) and node.target.id == name
+        case ast.ImportFrom(names=[ast.alias(name="*")]) | ast.Call(func=ast.Name(id="exec" | "globals")):
+            return True
+        case ast.Global(names=names):
+            return name in names
+        case ast.Constant(value=value):
+            return value == name
         case _:
             return False

@@ -19,7 +19,7 @@ from builder.interpreter import Interpreter
 from builder.libraries import Libraries, find_libraries
 from builder.listing import Listed, digest_of, list_files, listed
 from builder.patterns import Patterns
-from builder.plan import LANG, How, PlannedFile
+from builder.plan import LANG, PACKAGES, RUNTIME, How, PlannedFile
 from builder.trim import STDLIB, Choice, split
 
 # Other people's packages, and bytecode that is made anew.
@@ -27,7 +27,7 @@ _NOT_STDLIB = frozenset(("site-packages", "dist-packages", "__pycache__"))
 
 CA_BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 
-# Where OpenSSL builds look for the bundle by default: Debian's and the upstream's own, the Red Hat family's, uv's Pythons.
+# Where OpenSSL looks for the bundle by default, as built by Debian, upstream, the Red Hat family, and for uv's Pythons.
 # Links from there make `ssl` find it whatever libssl was built with, and no variable needs to be set.
 _CA_LINKS = ("usr/lib/ssl/cert.pem", "usr/local/ssl/cert.pem", "etc/pki/tls/cert.pem", "etc/ssl/cert.pem")
 
@@ -43,39 +43,49 @@ class HostBase:
 
 
 def observe_host(interpreter: Interpreter, choice: Choice, cache: Cache) -> HostBase:
-    """The files of the interpreter and all that it needs. Raises InterpreterError when its standard library is not there."""
+    """The files of the interpreter and all that it needs. Raises InterpreterError when it is not whole or readable."""
+    try:
+        return _observe_host(interpreter, choice, cache)
+    except OSError as error:
+        raise InterpreterError(
+            f"reading the interpreter: {error.filename!r}: {error.strerror}",
+            hint="It must be readable to be shipped: repair it, or name another with --python.",
+        ) from None
+
+
+def _observe_host(interpreter: Interpreter, choice: Choice, cache: Cache) -> HostBase:
     table = tomllib.loads(data_file("images/host.toml").read_text(encoding="utf-8"))
-    prefix = f"{LANG}/lib/{interpreter.name}"
-    modules, dropped = _stdlib(interpreter, choice, prefix)
-    executable = listed(f"{LANG}/bin/{interpreter.name}", interpreter.executable)
+    prefix = f"{LANG}/{interpreter.library_folder}/{interpreter.name}"
     stripped = choice.level != "none"
-    files = [_planned(module, prefix, "standard library", stripped=stripped) for module in modules]
-    files.append(
-        PlannedFile(
-            executable.path,
-            executable.source,
-            "the interpreter",
-            _how(stripped),
-            0o755,
-            executable.size,
-            executable.stamp,
-        )
-    )
-    files += [
-        PlannedFile(f"{LANG}/bin/{alias}", interpreter.name, "a usual name of the interpreter", How.LINK)
-        for alias in ("python", "python3")
-    ]
+    modules, dropped = _stdlib(interpreter, choice, prefix)
     roots = [module.source for module in modules if may_be_elf(module.path)]
-    libraries = find_libraries(executable.source, roots, cache, also=tuple(table["dlopen"]))
-    files += libraries.planned(stripped=stripped)
-    files += [*_texts(table), *_data(table), *_certificates()]
-    files.append(PlannedFile("tmp", "", "the one folder that may be written", How.FOLDER, 0o1777))
-    return HostBase(
-        tuple(files),
-        {f"{prefix}/{path}": why for path, why in dropped.items()},
-        libraries,
-        libraries.warnings(),
-    )
+    libraries = find_libraries(interpreter.executable, roots, cache, also=tuple(table["dlopen"]))
+    data, absent = _data(table)
+    files = [
+        *_programs(interpreter, stripped=stripped),
+        *(_planned(module, prefix, stripped=stripped) for module in modules),
+        *libraries.planned(stripped=stripped),
+        *_texts(table),
+        *data,
+        *_certificates(),
+        *_package_paths(interpreter, prefix),
+        PlannedFile("tmp", "", "the one folder that may be written", How.FOLDER, 0o1777),
+    ]
+    all_dropped = {f"{prefix}/{path}": why for path, why in dropped.items()}
+    return HostBase(tuple(files), all_dropped, libraries, (*libraries.warnings(), *absent))
+
+
+def _programs(interpreter: Interpreter, *, stripped: bool) -> list[PlannedFile]:
+    """The interpreter's program and its usual names."""
+    program = listed(f"{LANG}/bin/{interpreter.name}", interpreter.executable)
+    how = How.WITHOUT_DEBUG if stripped else How.COPY
+    return [
+        PlannedFile(program.path, program.source, "the interpreter", how, 0o755, program.size, program.stamp),
+        *(
+            PlannedFile(f"{LANG}/bin/{alias}", interpreter.name, "a usual name of the interpreter", How.LINK)
+            for alias in ("python", "python3")
+        ),
+    ]
 
 
 def _stdlib(interpreter: Interpreter, choice: Choice, prefix: str) -> tuple[list[Listed], dict[str, str]]:
@@ -90,25 +100,28 @@ def _stdlib(interpreter: Interpreter, choice: Choice, prefix: str) -> tuple[list
     return [paths[path] for path in kept], dropped
 
 
+def _package_paths(interpreter: Interpreter, prefix: str) -> list[PlannedFile]:
+    """Path files for `site`, which the runtime starts without: what a function starts finds the dependencies too."""
+    folders = [f"{prefix}/site-packages"]
+    debians = Path("python3", "dist-packages")  # where Debian's `site` looks instead
+    if (Path(interpreter.stdlib).parent / debians).is_dir():
+        folders.append(f"{LANG}/{interpreter.library_folder}/{debians}")
+    why = "programs that a function starts, console scripts among them, find the dependencies"
+    return [
+        PlannedFile(f"{folder}/opt.pth", "", why, How.CONTENT, content=f"/{PACKAGES}\n".encode()) for folder in folders
+    ]
+
+
 def may_be_elf(path: str) -> bool:
+    """Whether a file is named like a shared library or an extension module."""
     return path.endswith(".so") or ".so." in posixpath.basename(path)
 
 
-def _how(stripped: bool) -> How:  # noqa: FBT001 - a private translation of the one trim switch
-    return How.WITHOUT_DEBUG if stripped else How.COPY
-
-
-def _planned(file: Listed, prefix: str, why: str, *, stripped: bool) -> PlannedFile:
+def _planned(file: Listed, prefix: str, *, stripped: bool) -> PlannedFile:
     elf = may_be_elf(file.path)
-    return PlannedFile(
-        f"{prefix}/{file.path}",
-        file.source,
-        why,
-        _how(stripped and elf),
-        0o755 if elf or file.executable else 0o644,
-        file.size,
-        file.stamp,
-    )
+    how = How.WITHOUT_DEBUG if stripped and elf else How.COPY
+    mode = 0o755 if elf or file.executable else 0o644
+    return PlannedFile(f"{prefix}/{file.path}", file.source, "standard library", how, mode, file.size, file.stamp)
 
 
 def _texts(table: Mapping[str, object]) -> Iterable[PlannedFile]:
@@ -117,26 +130,33 @@ def _texts(table: Mapping[str, object]) -> Iterable[PlannedFile]:
         yield PlannedFile(row["path"].lstrip("/"), "", row["why"], How.CONTENT, content=row["content"].encode())
 
 
-def _data(table: Mapping[str, object]) -> Iterable[PlannedFile]:
-    """Operating-system data; links inside it stay links, so that a zone's many names cost nothing."""
+def _data(table: Mapping[str, object]) -> tuple[list[PlannedFile], list[str]]:
+    """Operating-system data, and a warning for each that is not on this machine."""
+    files: list[PlannedFile] = []
+    absent: list[str] = []
     rows = table.get("data", [])
     for row in rows if isinstance(rows, list) else []:
-        leave = Patterns(row["leave"])
-        if not os.path.isdir(row["path"]):
-            continue
-        for file in list_files(row["path"]):
-            if leave.match(file.path):
-                continue
-            path = posixpath.join(row["path"].lstrip("/"), file.path)
-            target = os.readlink(file.source) if os.path.islink(file.source) else ""
-            if (
-                target
-                and not target.startswith("/")
-                and not leave.match(posixpath.normpath(posixpath.join(posixpath.dirname(file.path), target)))
-            ):
-                yield PlannedFile(path, target, row["why"], How.LINK)
-            else:
-                yield PlannedFile(path, file.source, row["why"], size=file.size, stamp=file.stamp)
+        if Path(row["path"]).is_dir():
+            leave = Patterns(row["leave"])
+            files += (
+                _datum(file, row["path"].lstrip("/"), row["why"], leave)
+                for file in list_files(row["path"])
+                if not leave.match(file.path)
+            )
+        else:
+            absent.append(f"{row['path']} is not on this machine and not in the image ({row['why']})")
+    return files, absent
+
+
+def _datum(file: Listed, prefix: str, why: str, leave: Patterns) -> PlannedFile:
+    """One file of data; a link within what is kept stays one, so that a time zone's many names cost nothing."""
+    path = posixpath.join(prefix, file.path)
+    if Path(file.source).is_symlink():
+        target = os.fspath(Path(file.source).readlink())
+        inside = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), target))
+        if not inside.startswith(("/", "../")) and not leave.match(inside):
+            return PlannedFile(path, target, why, How.LINK)
+    return PlannedFile(path, file.source, why, size=file.size, stamp=file.stamp)
 
 
 def _certificates() -> Iterable[PlannedFile]:
@@ -151,12 +171,12 @@ def _certificates() -> Iterable[PlannedFile]:
 
 
 def runtime_files(folders: Iterable[Path]) -> list[PlannedFile]:
-    """The runtime layer's files: bootstrap and emulator, as installed with this builder."""
+    """The runtime layer's files: the modules in the folders of bootstrap and emulator."""
     files: list[PlannedFile] = []
     for folder in folders:
         for file in list_files(str(folder), skip=frozenset(("__pycache__",))):
             if file.path.endswith(".py"):
-                path = f"var/runtime/{folder.name}/{file.path}"
+                path = f"{RUNTIME}/{folder.name}/{file.path}"
                 files.append(
                     PlannedFile(path, file.source, "firkin's runtime", size=file.size, stamp=digest_of(file.source))
                 )

@@ -4,21 +4,25 @@
 runs on 3.9 and newer. Never decides what is shipped.
 """
 
+import contextlib
 import inspect
 import json
 import os
 import platform
-import shutil
+import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from builder.errors import InterpreterError
 
-OLDEST = (3, 9)
-PROBE_TIMEOUT_S = 30
+OLDEST = (3, 9)  # what bootstrap and emulator are written for
+MAX_DETAIL_CHARS = 4000  # of what a failing interpreter wrote
+PROBE_TIMEOUT_S = 30  # a start takes 20 ms; a first one from a cold network disk may take seconds
+
+_VERSION = re.compile(r"(?P<minor>\d+\.\d+)(?:\.\d+)?(?:a|b|rc)?\d*")
 
 # uname's machine → the architecture's name in OCI (GOARCH), for what Lambda runs.
 ARCHITECTURES: Mapping[str, str] = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -44,6 +48,11 @@ class Interpreter:
         return f"python{self.version[0]}.{self.version[1]}"
 
     @property
+    def library_folder(self) -> str:
+        """The folder that holds the standard library's, as compiled in: `lib`, on Fedora and its family `lib64`."""
+        return Path(self.stdlib).parent.name
+
+    @property
     def architecture(self) -> str:
         """The architecture as OCI names it. Raises InterpreterError for one that Lambda does not run."""
         try:
@@ -63,6 +72,7 @@ class Interpreter:
 
 def probe() -> str:
     """The facts of the interpreter this runs in, as JSON: the fields of Interpreter."""
+    import contextlib
     import importlib.util
     import json
     import os
@@ -71,10 +81,8 @@ def probe() -> str:
     import sysconfig
 
     libc = ""
-    try:
+    with contextlib.suppress(AttributeError, OSError, ValueError):
         libc = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")[2]
-    except (AttributeError, OSError, ValueError):
-        pass
     base = {"base": sys.base_prefix, "installed_base": sys.base_prefix, "platbase": sys.base_exec_prefix}
     return json.dumps(
         {
@@ -94,79 +102,108 @@ def probe() -> str:
 def observe_interpreter(asked: str | None) -> Interpreter:
     """The interpreter to ship: this one, or the one `asked` for by version (3.13) or path. Raises InterpreterError."""
     executable = find_executable(asked)
-    text = probe() if executable is None else _ask(executable)
+    if executable is None:
+        return parse_interpreter(probe(), sys.executable)
+    return parse_interpreter(_ask(executable), executable)
+
+
+def parse_interpreter(text: str, executable: str) -> Interpreter:
+    """What `probe` printed, as a value. Raises InterpreterError for other text and a Python that cannot be shipped.
+
+    Only the last line counts: a start-up hook of that Python may print as well.
+    """
     try:
-        facts = json.loads(text)
+        facts = json.loads(text.strip().rpartition("\n")[2])
         found = Interpreter(**{**facts, "version": tuple(facts["version"])})
     except (ValueError, TypeError, KeyError):
         raise InterpreterError(
             f"asking {executable} what it is: it answered {text[:200]!r}",
             hint="Name a CPython with --python.",
         ) from None
-    if found.implementation != "cpython":
-        raise InterpreterError(
-            f"reading the interpreter: {found.executable} is {found.implementation}",
-            hint="Only CPython can be shipped.",
-        )
-    if found.version < OLDEST:
-        raise InterpreterError(
-            f"reading the interpreter: {found.executable} is Python {found.full_version}",
-            hint="The runtime needs Python 3.9 or newer.",
-        )
+    problem, hint = _unfit(found)
+    if problem:
+        raise InterpreterError(f"reading the interpreter: {found.executable} is {problem}", hint=hint)
     return found
 
 
+def _unfit(found: Interpreter) -> tuple[str, str]:
+    """Why an interpreter cannot be shipped and what to do; empty when it can."""
+    if found.implementation != "cpython":
+        return found.implementation, "Only CPython can be shipped: name one with --python."
+    if found.version < OLDEST:
+        return f"Python {found.full_version}", "The runtime needs Python 3.9 or newer: name one with --python."
+    if not found.gil:
+        return f"the free-threaded build of Python {found.full_version}", "Name the ordinary build with --python."
+    return "", ""
+
+
 def find_executable(asked: str | None) -> str | None:
-    """The path of the interpreter asked for, None for the one that runs this. Raises InterpreterError when there is none."""
-    if asked is None or asked == f"{sys.version_info[0]}.{sys.version_info[1]}" or asked == platform.python_version():
+    """The path of the interpreter asked for by version (3.13, 3.13.1) or path; None for the one that runs this.
+
+    Looked for on PATH, among the versions of a version manager whose stand-in is on PATH, and among uv's own. Nothing
+    is downloaded. Raises InterpreterError when there is none.
+    """
+    running = platform.python_version()
+    if asked is None or asked in (running.rpartition(".")[0], running):
         return None
     if os.sep in asked:
-        if os.access(asked, os.X_OK) and not os.path.isdir(asked):
+        if os.access(asked, os.X_OK) and not Path(asked).is_dir():
             return asked
         raise InterpreterError(
             f"looking for Python: {asked!r} is no program",
             hint="Name an interpreter's file or a version such as 3.13.",
         )
-    found = shutil.which(f"python{asked}")
-    if found and _works(found):
-        return found
-    uv = subprocess.run(
-        [uv_program(), "python", "find", "--no-python-downloads", "--no-project", "--system", asked],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if uv.returncode == 0 and uv.stdout.strip():
-        return uv.stdout.strip()
-    raise InterpreterError(
-        f"looking for Python {asked}: this machine has none",
-        hint=f"With --base host the interpreter of this machine is shipped: install Python {asked}, or leave --python out to ship {platform.python_version()}.",
-    )
-
-
-def _works(program: str) -> bool:
-    """Whether a program on PATH is a Python at all; version managers put stand-ins there that only print a message."""
-    try:
-        return (
-            subprocess.run(
-                [program, "-I", "-S", "-c", ""], capture_output=True, timeout=PROBE_TIMEOUT_S, check=False
-            ).returncode
-            == 0
+    version = _VERSION.fullmatch(asked)
+    if version is None:
+        raise InterpreterError(
+            f"looking for Python: {asked!r} is neither a version nor a path",
+            hint="Name a version such as 3.13, or an interpreter's file with a '/' in it.",
         )
+    found = next((program for program in _candidates(asked, version["minor"]) if _is_version(program, asked)), None)
+    if found is None:
+        raise InterpreterError(
+            f"looking for Python {asked}: this machine has none",
+            hint=f"With --base host the interpreter of this machine is shipped: install Python {asked}, "
+            f"or leave --python out to ship {running}.",
+        )
+    return found
+
+
+def _candidates(asked: str, minor: str) -> Iterator[str]:
+    """Programs that may be the Python asked for, the likeliest first."""
+    folders = [Path(folder) for folder in os.get_exec_path() if folder]
+    yield from (str(folder / f"python{minor}") for folder in folders)
+    for folder in folders:
+        if folder.name == "shims":  # pyenv's and asdf's stand-ins only print a message for a version that is not chosen
+            kept = (folder.parent / "versions").glob(f"{asked}*/bin/python{minor}")
+            yield from (str(program) for program in sorted(kept, reverse=True))
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        uv = [uv_program(), "python", "find", "--no-python-downloads", "--no-project", "--managed-python", asked]
+        yield _run(uv).stdout.strip()
+
+
+def _is_version(program: str, asked: str) -> bool:
+    """Whether a program is a Python of that version."""
+    if not os.access(program, os.X_OK):
+        return False
+    try:
+        done = _run([program, "-I", "-c", "import platform; print(platform.python_version())"])
     except (OSError, subprocess.TimeoutExpired):
         return False
+    version = done.stdout.strip()
+    return done.returncode == 0 and (version == asked or version.startswith(f"{asked}."))
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+        timeout=PROBE_TIMEOUT_S, check=False,
+    )  # fmt: skip
 
 
 def _ask(executable: str) -> str:
-    program = inspect.getsource(probe) + "\nprint(probe())\n"
     try:
-        done = subprocess.run(
-            [executable, "-I", "-c", program],
-            capture_output=True,
-            text=True,
-            timeout=PROBE_TIMEOUT_S,
-            check=False,
-        )
+        done = _run([executable, "-I", "-c", inspect.getsource(probe) + "\nprint(probe())\n"])
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InterpreterError(
             f"asking {executable} what it is: {error}", hint="Name a working Python with --python."
@@ -175,7 +212,7 @@ def _ask(executable: str) -> str:
         raise InterpreterError(
             f"asking {executable} what it is: it ended with {done.returncode}",
             hint="Name a working Python with --python.",
-            details=done.stderr,
+            details=done.stderr[-MAX_DETAIL_CHARS:],
         )
     return done.stdout
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from builder.cache import Cache, key_of
 from builder.elf import Elf, ElfError, Library, SearchPath, closure, read_elf, search_path
 from builder.errors import InterpreterError
-from builder.listing import Listed, listed
+from builder.listing import listed
 from builder.plan import How, PlannedFile
 
 LD_SO_CONF = "/etc/ld.so.conf"
+OPENED = "opened by name at run time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,9 @@ class SharedLibrary:
 
 @dataclass(frozen=True, slots=True)
 class Libraries:
-    """What was found. `loader` is the program loader's path, `folder` where its libraries go, both relative to the image's root.
+    """What was found. `loader` is the program loader's path, `folder` its libraries', both relative to the root.
 
-    `missing` maps a soname to who needs it.
+    `missing` maps a soname to why it is needed.
     """
 
     loader: str
@@ -60,26 +61,28 @@ class Libraries:
     def warnings(self) -> tuple[str, ...]:
         """A sentence for each library that is not on this machine."""
         return tuple(
-            f"{soname}, needed by {who}, is not on this machine; what loads it will fail"
-            for soname, who in sorted(self.missing.items())
+            f"{soname}, {why}, is not on this machine; what loads it will fail"
+            for soname, why in sorted(self.missing.items())
         )
 
 
 def find_libraries(
     main: str, roots: Iterable[str], cache: Cache, *, inside: str = "", also: tuple[str, ...] = ()
 ) -> Libraries:
-    """The libraries of the program `main` and of the `roots` that it loads; those below `inside` are shipped there already.
+    """The libraries of the program `main` and of the `roots` that it loads; those below `inside` are shipped already.
 
-    `also` are sonames that are opened by name. Remembered in the cache as long as no file involved changes.
+    `also` are sonames that are opened by name. Remembered in the cache as long as no file involved changes; a result
+    with something missing is not, because what is missing may be installed at any time. Raises InterpreterError.
     """
     files = [listed("", root) for root in (main, *sorted(set(roots)))]
-    conf = [listed("", LD_SO_CONF)] if os.path.exists(LD_SO_CONF) else []
+    conf = [listed("", LD_SO_CONF)] if Path(LD_SO_CONF).exists() else []
     key = key_of("libraries", [(file.source, file.size, file.stamp) for file in (*files, *conf)], inside, also)
     remembered = cache.record("libraries", key)
     if remembered is not None and (libraries := _parse(remembered)) is not None:
         return libraries
-    libraries = _search(main, files[1:], inside, also)
-    cache.write_record("libraries", key, asdict(libraries))
+    libraries = search_libraries(main, [root.source for root in files[1:]], inside=inside, also=also)
+    if not libraries.missing:
+        cache.write_record("libraries", key, asdict(libraries))
     return libraries
 
 
@@ -94,40 +97,49 @@ def _parse(record: Mapping[str, object]) -> Libraries | None:
     return libraries if fresh else None
 
 
-def _search(main: str, roots: list[Listed], inside: str, also: tuple[str, ...]) -> Libraries:
+def search_libraries(main: str, roots: Iterable[str], *, inside: str = "", also: tuple[str, ...] = ()) -> Libraries:
+    """The same as `find_libraries`, without a cache."""
     program = _read_program(main)
-    search = search_path(program)
-    if search.interpreter is None:
+    loader = program.interpreter
+    if loader is None:
         raise InterpreterError(
             f"reading {main}: it is linked statically",
             hint="Ship an interpreter that loads shared libraries.",
         )
-    usable = [root.source for root in roots if _fits(root.source, search)]
-    opened = [path for soname in also if (path := _on_system(soname, search))]
+    search = search_path(program)
+    opened = {soname: _on_system(soname, search) for soname in also} if search.libc == "glibc" else {}
+    usable = [root for root in roots if _fits(root, search)]
     try:
-        found = closure([*usable, *opened], search=search, main=main)
-    except ElfError as error:
+        found = closure([*usable, *filter(None, opened.values())], search=search, main=main)
+    except (ElfError, OSError) as error:
         raise InterpreterError(
             f"looking for shared libraries: {error}", hint="The file is damaged: install it again."
         ) from None
-    loader = search.interpreter
-    libraries = {
-        posixpath.basename(loader): _library(posixpath.basename(loader), os.path.realpath(loader), "the program loader")
-    }
-    for path in opened:
-        soname = posixpath.basename(path)
-        libraries[soname] = _library(soname, os.path.realpath(path), "opened by name at run time")
-    for library in found.libraries:
-        is_loader = posixpath.basename(library.soname) == posixpath.basename(loader)
-        if not is_loader and not (inside and library.path.startswith(inside + "/")):
-            why = "needed by " + _short(library.chain[0] if library.chain else main)
-            libraries.setdefault(library.soname, _library(library.soname, str(library.file), why))
+    missing = {lost.soname: "needed by " + ", ".join(map(_short, lost.needed_by[:3])) for lost in found.missing}
+    missing |= {soname: OPENED for soname, path in opened.items() if path is None}
     return Libraries(
         loader.lstrip("/"),
         _libc_folder(found.libraries, loader),
-        tuple(libraries[soname] for soname in sorted(libraries)),
-        {missing.soname: ", ".join(_short(path) for path in missing.needed_by[:3]) for missing in found.missing},
+        tuple(_collected(loader, opened, found.libraries, inside)),
+        missing,
     )
+
+
+def _collected(
+    loader: str, opened: Mapping[str, str | None], found: Iterable[Library], inside: str
+) -> list[SharedLibrary]:
+    """The loader, what is opened by name, and what is needed, each soname once, sorted."""
+    loader_name = posixpath.basename(loader)
+    libraries = {loader_name: _library(loader_name, os.path.realpath(loader), "the program loader")}
+    for soname, path in opened.items():
+        if path:
+            libraries[soname] = _library(soname, os.path.realpath(path), OPENED)
+    for library in found:
+        is_loader = posixpath.basename(library.soname) == loader_name
+        if not is_loader and not (inside and library.path.startswith(inside + "/")):
+            why = "needed by " + _short(library.chain[0])
+            libraries.setdefault(library.soname, _library(library.soname, str(library.file), why))
+    return [libraries[soname] for soname in sorted(libraries)]
 
 
 def _read_program(main: str) -> Elf:
@@ -144,7 +156,7 @@ def _read_program(main: str) -> Elf:
 
 
 def _fits(root: str, search: SearchPath) -> bool:
-    """Whether the loader would take the file: packages carry files for other machines, and text named like a library."""
+    """Whether the loader would take the file: packages carry files for other machines, and text named like one."""
     try:
         elf = read_elf(Path(root))
     except (ElfError, OSError):
@@ -174,4 +186,4 @@ def _short(path: str) -> str:
 
 def _on_system(soname: str, search: SearchPath) -> str | None:
     folders = (*search.configured, *search.default)
-    return next((path for folder in folders if os.path.exists(path := f"{folder}/{soname}")), None)
+    return next((path for folder in folders if Path(path := f"{folder}/{soname}").exists()), None)

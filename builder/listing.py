@@ -1,14 +1,18 @@
-"""Lists the files below a folder of this machine, with what a build must know of each. Follows links, changes nothing."""
+"""Lists the files below a folder here, with what a build must know of each. Follows links, changes nothing."""
 
 import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A file: `path` relative to the folder, `source` its place, `size` in bytes, `stamp` what tells two states of it apart."""
+    """A file: `path` relative to the folder, `source` its place here, `size` in bytes, whether its owner may run it.
+
+    `stamp` tells two states of it apart: its time of change in nanoseconds.
+    """
 
     path: str
     source: str
@@ -18,30 +22,39 @@ class Listed:
 
 
 def list_files(folder: str, *, skip: frozenset[str] = frozenset()) -> list[Listed]:
-    """The regular files below `folder`, sorted by path, without the folders whose name is in `skip`; dead links are passed over."""
-    return sorted(_walk(folder, "", skip, 0), key=lambda file: file.path)
+    """The regular files below `folder`, sorted by path, without the folders whose name is in `skip`.
+
+    Dead links, and links to a folder that holds them, are passed over. Raises OSError.
+    """
+    return sorted(_walk(folder, "", skip), key=lambda file: file.path)
 
 
-MAX_DEPTH = 40  # deeper only when links go in a circle
-
-
-def _walk(folder: str, prefix: str, skip: frozenset[str], depth: int) -> Iterator[Listed]:
+def _walk(folder: str, prefix: str, skip: frozenset[str]) -> Iterator[Listed]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir():
-                if entry.name not in skip and depth < MAX_DEPTH:
-                    yield from _walk(entry.path, prefix + entry.name + "/", skip, depth + 1)
+                if entry.name not in skip and not (entry.is_symlink() and leads_back(entry.path)):
+                    yield from _walk(entry.path, prefix + entry.name + "/", skip)
             elif entry.is_file():
                 yield listed(prefix + entry.name, entry.path, entry.stat())
 
 
+def leads_back(link: str) -> bool:
+    """Whether a link to a folder names one on the way to it, so that following it would never end.
+
+    The way is what was walked, not what it resolves to: two links in two folders may lead to each other.
+    """
+    target = os.path.realpath(link)
+    return any(Path(os.path.realpath(parent)).is_relative_to(target) for parent in Path(link).parents)
+
+
 def listed(path: str, source: str, stat: os.stat_result | None = None) -> Listed:
-    """One file, known by its `path` in the listing."""
-    stat = stat or os.stat(source)
+    """One file, known by its `path` in the listing. Raises OSError."""
+    stat = stat or Path(source).stat()
     return Listed(path, source, stat.st_size, str(stat.st_mtime_ns), bool(stat.st_mode & 0o100))
 
 
 def digest_of(source: str) -> str:
-    """The digest of a file's content, for files whose size and time may stay the same while their bytes change."""
-    with open(source, "rb") as file:
+    """The SHA-256 of a file's content: bytes may change under the same size and time. Raises OSError."""
+    with Path(source).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -5,19 +5,19 @@ What is seen is turned into PlannedFiles here; which file goes where and what is
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.cache import Cache
 from builder.config import Config
 from builder.data import runtime_folder
-from builder.dependencies import Declaration, find_declaration, install
+from builder.dependencies import find_declaration, install
 from builder.errors import SourceError
 from builder.handler import find_handler
 from builder.host import HostBase, may_be_elf, runtime_files
 from builder.interpreter import Interpreter
 from builder.libraries import find_libraries
-from builder.listing import digest_of, list_files
+from builder.listing import Listed, digest_of, list_files
 from builder.plan import (
     PACKAGES,
     TASK,
@@ -28,8 +28,11 @@ from builder.plan import (
     make_layer,
     without,
 )
-from builder.project import read_files, read_ignored
+from builder.project import SourceFile, read_files, read_ignored
+from builder.requirements import check_python
 from builder.trim import DEPENDENCIES, FUNCTION, Choice, Observed, observe_sources, split
+
+UNLOCKED = "{} gives no hashes: its versions are those of the first build in this cache; lock them to be sure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +50,12 @@ def observe_function(
 ) -> Function:
     """The files of the function, and its handler. Raises SourceError, HandlerError or FunctionSyntaxError."""
     found = {file.path: file for file in read_files(config.source, read_ignored(config.source, also_ignored))}
-    if not found:
+    kept, dropped = split(found, scope=FUNCTION, prefix=TASK, choice=choice)
+    if not kept:
         raise SourceError(
             f"reading the function: {config.source} holds no files for the image",
-            hint="Check the folder and .dockerignore.",
+            hint="Check the folder, .dockerignore and --drop.",
         )
-    kept, dropped = split(found, scope=FUNCTION, prefix=TASK, choice=choice)
     handler = find_handler(
         config.source,
         kept,
@@ -60,73 +63,87 @@ def observe_function(
         origin=config.origins.get("handler", ""),
         version=interpreter.version,
     )
-    files = tuple(
-        PlannedFile(
-            f"{TASK}/{path}", source, "the function", mode=0o755 if found[path].executable else 0o644,
-            size=found[path].size, stamp=digest_of(source),
-        )
-        for path in kept
-        for source in [str(config.source / path)]
-    )  # fmt: skip
-    return Function(config.source, handler, files, {f"{TASK}/{path}": why for path, why in dropped.items()})
+    source = config.source.absolute()
+    return Function(
+        config.source,
+        handler,
+        tuple(_function_file(source, found[path]) for path in kept),
+        {f"{TASK}/{path}": why for path, why in dropped.items()},
+    )
+
+
+def _function_file(source: Path, file: SourceFile) -> PlannedFile:
+    place = str(source / file.path)
+    try:
+        digest = digest_of(place)
+    except OSError as error:
+        raise SourceError(
+            f"reading the function: {file.path!r} cannot be read: {error.strerror}",
+            hint="Make it readable, or name it in .dockerignore.",
+        ) from None
+    mode = 0o755 if file.executable else 0o644
+    return PlannedFile(f"{TASK}/{file.path}", place, "the function", mode=mode, size=file.size, stamp=digest)
 
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """The installed dependencies: where they lie, where they are declared, and their files as planned."""
+    """What lies between interpreter and function: installed dependencies, and libraries of the system."""
 
-    folder: Path
-    declaration: Declaration
     files: tuple[PlannedFile, ...]
-    dropped: Mapping[str, str]
-    warnings: tuple[str, ...]
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def observe_packages(
     config: Config, interpreter: Interpreter, choice: Choice, cache: Cache, *,
     function: Function, pyproject: Mapping[str, object], environment: Mapping[str, str],
 ) -> Packages | None:  # fmt: skip
-    """The dependencies, installed if they are not yet, and the system's libraries that they need. None when there are none."""
+    """The dependencies, installed if they are not yet, and the system's libraries that they and the function need.
+
+    None when there are neither. Raises DependencyError, and InterpreterError for libraries that cannot be read.
+    """
+    check_python(pyproject, interpreter.full_version)
+    native = [file.source for file in function.files if may_be_elf(file.path)]
+    files, warnings = _libraries(interpreter, native, cache, inside=str(config.source.absolute()))
     declaration = find_declaration(config.source, pyproject)
     if declaration is None:
-        return None
+        return Packages(tuple(files), warnings=warnings) if native else None
     folder, key = install(declaration, interpreter, cache, offline=config.offline, environment=environment)
     found = {file.path: file for file in list_files(str(folder))}
     seen = _observed(folder, found, key, cache) if choice.level != "none" else Observed()
     own = observe_sources(config.source, [file.path.removeprefix(f"{TASK}/") for file in function.files])
     seen = Observed(seen.imported | own.imported, seen.stub_loaders)
     kept, dropped = split(found, scope=DEPENDENCIES, prefix=PACKAGES, choice=choice, observed=seen)
-    files = [
-        PlannedFile(
-            f"{PACKAGES}/{path}",
-            file.source,
-            "dependency",
-            mode=0o755 if file.executable else 0o644,
-            size=file.size,
-            stamp=file.stamp,
-        )
-        for path in kept
-        for file in [found[path]]
-    ]
-    libraries = find_libraries(
-        interpreter.executable,
-        [found[path].source for path in kept if may_be_elf(path)],
-        cache,
-        inside=str(folder),
-    )
-    files += libraries.planned(stripped=False)
-    warnings = libraries.warnings()
+    roots = [found[path].source for path in kept if may_be_elf(path) or _may_be_program(found[path])]
+    needed, amiss = _libraries(interpreter, roots, cache, inside=str(folder))
     if not declaration.locked:
-        warnings += (
-            f"{declaration.file.name} gives no hashes: its versions are those of the first build in this cache; lock them to be sure",
-        )
+        amiss += (UNLOCKED.format(declaration.file.name),)
     return Packages(
-        folder,
-        declaration,
-        tuple(files),
+        (*(_package_file(found[path]) for path in kept), *files, *needed),
         {f"{PACKAGES}/{path}": why for path, why in dropped.items()},
-        warnings,
+        warnings + amiss,
     )
+
+
+def _may_be_program(file: Listed) -> bool:
+    return file.executable and "." not in file.path.rpartition("/")[2]
+
+
+def _package_file(file: Listed) -> PlannedFile:
+    mode = 0o755 if file.executable else 0o644
+    return PlannedFile(
+        f"{PACKAGES}/{file.path}", file.source, "dependency", mode=mode, size=file.size, stamp=file.stamp
+    )
+
+
+def _libraries(
+    interpreter: Interpreter, roots: list[str], cache: Cache, *, inside: str
+) -> tuple[list[PlannedFile], tuple[str, ...]]:
+    """The system's libraries that the files need, and a warning for each that is not there."""
+    if not roots:
+        return [], ()
+    libraries = find_libraries(interpreter.executable, roots, cache, inside=inside)
+    return libraries.planned(stripped=False), libraries.warnings()
 
 
 def _observed(folder: Path, paths: Iterable[str], key: str, cache: Cache) -> Observed:

@@ -1,32 +1,39 @@
-"""Where a proven image goes: `oci:DIR`, `tar:FILE`, `docker`, `rootfs:DIR`.
+"""Where a proven image goes: `oci:DIR`, `tar:FILE`, `docker`, `rootfs:DIR`; and reading one back from the first two.
 
 Every output is written aside and renamed, so what stands under the asked name is whole, whatever happens. Never decides
 what is in the image.
 """
 
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
-from builder.cache import Cache, disk
-from builder.errors import OutputError, SourceError
-from builder.oci import DiskError, Image, OCIError, TargetError, unpack, write_archive, write_layout
+from builder.cache import Cache
+from builder.disk import advice, disk
+from builder.errors import ImageError, OutputError, SourceError
+from builder.oci import (
+    DiskError,
+    Image,
+    OCIError,
+    Reference,
+    TargetError,
+    UsageError,
+    read_archive,
+    read_layout,
+    unpack,
+    write_archive,
+    write_layout,
+)
+from builder.oci.aside import folder_aside
 
 KINDS = ("oci", "tar", "docker", "rootfs")
 
-# What a folder must hold for us to replace it: it is a root file system that we wrote.
-_ROOTFS_MARK = "var/runtime/bootstrap/__main__.py"
+# What a folder must hold for us to replace it: an image layout, or a root file system that we wrote.
+_MARKS = {"oci": "oci-layout", "rootfs": "var/runtime/bootstrap/__main__.py"}
 
-# The grammar of references, without a digest: github.com/distribution/reference. Names and tags stay printable and bounded.
-_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_HOST = r"[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::[0-9]{1,5})?"
-_REFERENCE = re.compile(
-    rf"(?P<name>(?:{_HOST}/)?{_COMPONENT}(?:/{_COMPONENT})*)(?::(?P<tag>\w[\w.-]{{0,127}}))?", re.ASCII
-)
+_ROOT_MODE = 0o755  # of the image's root folder, whatever the umask
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,84 +47,104 @@ class Output:
         return f"{self.kind}:{self.target}" if self.target else self.kind
 
 
-def parse_output(text: str) -> Output:
-    """`oci:DIR` and its kind. Raises OutputError."""
-    kind, _, target = text.partition(":")
-    if kind not in KINDS or (kind == "docker") != (not target):
+def parse_output(text: str, *, origin: str = "--output") -> Output:
+    """`oci:DIR` and its kind. Raises OutputError; `origin` says there where the text came from."""
+    kind, colon, target = text.partition(":")
+    if kind not in KINDS or (kind == "docker") != (not target) or (colon and not target) or "\0" in target:
         raise OutputError(
-            f"reading --output {text!r}: it is none of oci:DIR, tar:FILE, docker, rootfs:DIR",
+            f"reading {origin}: {text!r} is none of oci:DIR, tar:FILE, docker, rootfs:DIR",
             hint="For example -o tar:image.tar.",
         )
     return Output(kind, target)
 
 
-def parse_reference(text: str) -> tuple[str, str]:
-    """The name and tag of `repository/name:tag`; the tag is `latest` when absent. Raises OutputError."""
-    found = _REFERENCE.fullmatch(text)
-    if not found or len(found["name"]) > 255:  # noqa: PLR2004 - the reference grammar's own limit
+def parse_reference(text: str, *, origin: str = "--tag") -> tuple[str, str]:
+    """The name and tag of `registry/name:tag`, as people type it; the tag is `latest` when absent.
+
+    Raises OutputError.
+    """
+    try:
+        reference = Reference.parse(text)
+    except UsageError:
         raise OutputError(
-            f"reading --tag {text!r}: it is no image name",
+            f"reading {origin}: {text[:300]!r} is no image name",
             hint="Use lower-case letters, digits and separators: name, or registry/name:tag.",
-        )
-    return found["name"], found["tag"] or "latest"
+        ) from None
+    return reference.familiar.removesuffix(f":{reference.tag}"), reference.tag
 
 
 def inside(source: Path, outputs: Iterable[Output]) -> tuple[str, ...]:
-    """The outputs that lie in the function's folder, as paths relative to it: they are no part of the function."""
+    """Patterns, as in .dockerignore, of the outputs that lie in the function's folder: they are no part of it."""
     top = source.resolve()
     places = (Path(output.target).resolve() for output in outputs if output.target)
-    return tuple(str(place.relative_to(top)) for place in places if place != top and place.is_relative_to(top))
+    return tuple(_literal(place.relative_to(top)) for place in places if place != top and place.is_relative_to(top))
+
+
+def _literal(path: Path) -> str:
+    """A pattern that matches this path alone."""
+    return re.sub(r"([\\*?\[\]!#])", r"\\\1", path.as_posix())
 
 
 def check_outputs(outputs: Iterable[Output]) -> None:
     """Refuse early what could not be written later. Raises OutputError."""
+    outputs = tuple(outputs)
     for output in outputs:
-        target = Path(output.target)
-        if output.kind == "rootfs" and target.exists() and not _replaceable(target):
+        with disk(f"writing {output}"):
+            _check_target(output)
+    for one, other in combinations([output for output in outputs if output.target], 2):
+        first, second = Path(one.target).resolve(), Path(other.target).resolve()
+        if first.is_relative_to(second) or second.is_relative_to(first):
             raise OutputError(
-                f"writing {output}: {target} is not a root file system written earlier",
-                hint="Name a new or empty folder.",
+                f"writing {one} and {other}: one would replace the other", hint="Name places apart from each other."
             )
+
+
+def _check_target(output: Output) -> None:
+    target = Path(output.target)
+    if output.kind == "tar" and target.is_dir():
+        raise OutputError(f"writing {output}: {output.target!r} is a folder", hint="Name a file in it.")
+    mark = _MARKS.get(output.kind)
+    if mark is None or not target.exists():
+        return
+    if not target.is_dir() or not ((target / mark).is_file() or not any(target.iterdir())):
+        what = "an image layout" if output.kind == "oci" else "a root file system written earlier"
+        raise OutputError(
+            f"writing {output}: {output.target!r} is there and is not {what}", hint="Name a new or empty folder."
+        )
 
 
 def write_output(output: Output, image: Image, reference: str, cache: Cache) -> None:
     """Write the image. Raises OutputError or DockerError; then nothing new stands under the target's name."""
+    target = Path(output.target)
     try:
         match output.kind:
             case "oci":
-                write_layout(image, Path(output.target), ref_name=parse_reference(reference)[1])
+                write_layout(image, target, ref_name=parse_reference(reference)[1])
             case "tar":
-                write_archive(image, Path(output.target), tag=reference)
+                write_archive(image, target, tag=reference)
             case "rootfs":
-                _write_rootfs(image, Path(output.target))
+                _write_rootfs(image, target)
             case _:
                 _load(image, reference, cache)
-    except (TargetError, DiskError) as error:
+    except TargetError as error:
         raise OutputError(f"writing {output}: {error}", hint="What stood there before is untouched.") from error
+    except DiskError as error:
+        hint = advice(error.errno, elsewhere="name another place")
+        raise OutputError(f"writing {output}: {error}", hint=f"{hint} What stood there before is untouched.") from error
     except OCIError as error:
         raise OutputError(
             f"writing {output}: {error}", hint="Build again; a damaged cache entry is found and made anew."
         ) from error
 
 
-def _replaceable(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / _ROOTFS_MARK).is_file() or not any(folder.iterdir()))
-
-
 def _write_rootfs(image: Image, folder: Path) -> None:
-    check_outputs([Output("rootfs", str(folder))])
-    with disk(f"writing rootfs:{folder}"):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            fresh = aside / "fresh"
-            fresh.mkdir(mode=0o755)
+    target = folder.resolve()
+    check_outputs([Output("rootfs", str(target))])
+    with disk(f"writing rootfs:{folder}", otherwise="What stood there before is untouched."):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with folder_aside(target) as fresh:
             unpack(image, fresh)
-            if folder.exists():
-                os.rename(folder, aside / "old")  # noqa: PTH104 - the atomic half of a replacement
-            os.rename(fresh, folder)  # noqa: PTH104 - same
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            fresh.chmod(_ROOT_MODE)
 
 
 def _load(image: Image, reference: str, cache: Cache) -> None:
@@ -126,16 +153,13 @@ def _load(image: Image, reference: str, cache: Cache) -> None:
     with cache.scratch() as scratch:
         archive = scratch / "image.tar"
         write_archive(image, archive, tag=reference)
-        load(archive, reference, image_id=str(image.config_descriptor.digest))
+        load(archive, reference, ids={str(image.config_descriptor.digest), str(image.digest)})
 
 
 def open_image(text: str) -> Image:
-    """The image that `oci:DIR` or `tar:FILE` names. Raises ImageError (in the builder's own tree)."""
-    from builder.errors import ImageError
-    from builder.oci import read_archive, read_layout
-
+    """The image that `oci:DIR` or `tar:FILE` names. Raises SourceError for another form, ImageError for a bad image."""
     kind, _, target = text.partition(":")
-    if kind not in ("oci", "tar") or not target:
+    if kind not in {"oci", "tar"} or not target:
         raise SourceError(
             f"reading the image: {text!r} is neither oci:DIR nor tar:FILE", hint="For example oci:dist/hello."
         )

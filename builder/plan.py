@@ -34,7 +34,10 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """One file of the image. `path` is relative to its root; `size` (bytes) is the source's, `stamp` its digest or time of change."""
+    """One file of the image. `path` is relative to its root; `size` (bytes) and `stamp` are the source's.
+
+    `stamp` is a digest or a time of change. With another `how` than COPY, `source` is what that says.
+    """
 
     path: str
     source: str
@@ -54,7 +57,7 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True)
 class PlannedLayer:
-    """One layer: its files in order of path, what was left out with the reason, and the key of its inputs where that is shorter."""
+    """One layer: its files in order of path, and what was left out, with the reason."""
 
     name: str
     files: tuple[PlannedFile, ...]

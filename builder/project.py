@@ -1,7 +1,7 @@
 """The function's folder as it is on disk: its files, its sample events, its name.
 
-Reads names and sizes, never runs the function's code. What is left out: `DEFAULT_IGNORED`, then `.dockerignore`
-(which can take files back with `!`), virtual environments and image layouts wherever they are.
+Reads names and sizes, never runs the function's code. What is left out: `DEFAULT_IGNORED`, then `.dockerignore` (which
+can take files back with `!`), virtual environments and image layouts wherever they are.
 """
 
 import json
@@ -9,21 +9,31 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from builder.errors import SourceError
+from builder.listing import leads_back
 from builder.patterns import Patterns
 
 # What is never part of a function unless .dockerignore says `!name`: version control, caches, the build's own inputs.
+# Modules in `events` are: it may be a package of the function's.
 DEFAULT_IGNORED = (
-    ".git", ".hg", ".svn", "**/__pycache__", "**/*.pyc", "**/.DS_Store", "**/.mypy_cache", "**/.ruff_cache",
-    "**/.pytest_cache", "**/.tox", "**/.nox", "**/.venv", "**/node_modules", ".github", ".gitlab-ci.yml", ".gitignore",
-    ".dockerignore", "Dockerfile", "events", "uv.lock", "pylock.toml", "pyproject.toml", "requirements.txt",
+    "events", "!events/**/*.py", ".git", ".hg", ".svn", "**/__pycache__", "**/*.pyc", "**/.DS_Store",
+    "**/.mypy_cache", "**/.ruff_cache", "**/.pytest_cache", "**/.tox", "**/.nox", "**/.venv", "**/node_modules",
+    ".github", ".gitlab-ci.yml", ".gitignore", ".dockerignore", "Dockerfile",
+    "uv.lock", "pylock.toml", "pyproject.toml", "requirements.txt",
 )  # fmt: skip
 
 # A folder that holds one of these is something else than the function: a virtual environment, an image layout.
 FOREIGN_MARKS = ("pyvenv.cfg", "oci-layout")
 
+# Far more than a function has; links within a folder can multiply without end.
+MAX_FILES = 200_000
+
+MAX_NAME_CHARS = 128  # of an image's name that nobody chose; the grammar allows 255 with the registry's
+
+DEFAULT_EVENTS = "events/*.json"
 MAX_EVENT_BYTES = 6_291_556  # the platform's limit for a buffered payload (6 MiB + 100 bytes)
 
 
@@ -46,7 +56,7 @@ class Event:
 
 
 def check_folder(source: Path) -> None:
-    """Raises SourceError unless `source` is a folder that can be listed."""
+    """Raises SourceError unless `source` is a folder whose path can be written down."""
     if not source.exists():
         raise SourceError(
             f"reading the function: there is no folder {str(source)!r}",
@@ -57,63 +67,87 @@ def check_folder(source: Path) -> None:
             f"reading the function: {str(source)!r} is not a folder",
             hint="Name the folder, not a file in it.",
         )
+    _check_name(str(source.resolve()))
 
 
 def read_ignored(source: Path, also: Iterable[str] = ()) -> Patterns:
-    """The patterns of what stays out: the defaults, then `.dockerignore`, then `also`."""
+    """The patterns of what stays out: the defaults, then `.dockerignore`, then `also`. Raises SourceError."""
     file = source / ".dockerignore"
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError:
         lines = []
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"reading {file}: {error}", hint="The file must be readable UTF-8.") from None
-    return Patterns((*DEFAULT_IGNORED, *lines, *also))
+    return Patterns((*DEFAULT_IGNORED, *lines, *also), origin=str(file))
 
 
 def read_files(source: Path, ignored: Patterns) -> list[SourceFile]:
-    """The function's files, sorted by path; links are followed, as long as they stay within the folder."""
+    """The function's regular files, sorted by path. Links are followed, as long as they stay within the folder.
+
+    A link to a folder that holds it is passed over, as are sockets, pipes and devices. Raises SourceError.
+    """
     top = os.path.realpath(source)
-    return sorted(_walk(top, "", ignored, top), key=lambda file: file.path)
-
-
-def _walk(folder: str, prefix: str, ignored: Patterns, top: str) -> Iterator[SourceFile]:
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        found = list(islice(_walk(top, "", ignored, top), MAX_FILES + 1))
     except OSError as error:
         raise SourceError(
-            f"reading the function: {folder!r} cannot be listed: {error.strerror}",
-            hint="Make it readable, or ignore it.",
+            f"reading the function: {error.filename!r} cannot be read: {error.strerror}",
+            hint="Make it readable, or name it in .dockerignore.",
         ) from None
+    if len(found) > MAX_FILES:
+        raise SourceError(
+            f"reading the function: {str(source)!r} holds more than {MAX_FILES} files and folders",
+            hint="Name what is no part of the function in .dockerignore.",
+        )
+    return sorted((file for file in found if file is not None), key=lambda file: file.path)
+
+
+def _walk(folder: str, prefix: str, ignored: Patterns, top: str) -> Iterator[SourceFile | None]:
+    """The files below a folder, and None for each folder, so that folders count towards the limit too."""
+    with os.scandir(folder) as scanned:
+        entries = list(scanned)
     if prefix and any(entry.name in FOREIGN_MARKS for entry in entries):
         return
+    yield None
     for entry in entries:
         path = prefix + entry.name
         out = ignored.match(path)
-        if out and not ignored.has_exceptions:
+        if out and (entry.is_symlink() or not ignored.may_take_back(path)):
             continue
         if entry.is_symlink():
-            _check_link(entry.path, path, top) if not out else None
+            _check_link(entry.path, path, top)
         if entry.is_dir():
-            if not (entry.is_symlink() and _leads_back(entry.path, folder)):
+            if not (entry.is_symlink() and leads_back(entry.path)):
                 yield from _walk(entry.path, path + "/", ignored, top)
         elif not out and entry.is_file():
+            _check_name(path)
             stat = entry.stat()
             yield SourceFile(path, stat.st_size, bool(stat.st_mode & 0o100))
 
 
-def _leads_back(link: str, folder: str) -> bool:
-    """Whether a link to a folder names one that holds the link itself, so that following it would never end."""
-    real = os.path.realpath(link)
-    return os.path.commonpath((real, os.path.realpath(folder))) == real
+def _check_name(path: str) -> None:
+    """Refuse a name that an image cannot hold: layers are UTF-8, and `.wh.NAME` in one deletes NAME."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise SourceError(
+            f"reading the function: the name {path!r} is not UTF-8",
+            hint="Rename it, or name it in .dockerignore (where '?' stands for one character).",
+        ) from None
+    if any(part.startswith(".wh.") for part in path.split("/")):
+        raise SourceError(
+            f"reading the function: {path!r} begins with '.wh.', which deletes files in an image",
+            hint="Rename it, or name it in .dockerignore.",
+        )
 
 
 def _check_link(file: str, path: str, top: str) -> None:
     real = os.path.realpath(file)
-    if not os.path.exists(real):
+    if not Path(real).exists():
         raise SourceError(
-            f"reading the function: {path!r} is a link to {os.readlink(file)!r}, which is not there",
-            hint="Repair or ignore it.",
+            f"reading the function: {path!r} is a link to {str(Path(file).readlink())!r}, which is not there",
+            hint="Repair it, or name it in .dockerignore.",
         )
     if os.path.commonpath((real, top)) != top:
         raise SourceError(
@@ -123,22 +157,33 @@ def _check_link(file: str, path: str, top: str) -> None:
 
 
 def read_events(source: Path, patterns: Iterable[str]) -> list[Event]:
-    """The sample events: the given files or patterns (default `events/*.json`), sorted by name, each with its expected answer.
+    """The sample events in the order asked for, the files of a pattern by name; by default those of `events/*.json`.
 
-    An answer is expected where `expected/NAME.json` lies beside the event. Raises SourceError when a named file is
-    missing, too large or not JSON.
+    An answer is expected where `expected/NAME.json` lies beside the event. Raises SourceError when a pattern matches
+    nothing, or a file is unreadable, too large or not JSON.
     """
     asked = tuple(patterns)
     files: list[Path] = []
-    for pattern in asked or ("events/*.json",):
-        found = [Path(pattern)] if Path(pattern).is_absolute() else sorted(source.glob(pattern))
-        if asked and not any(file.is_file() for file in found):
+    for pattern in asked or (DEFAULT_EVENTS,):
+        found = _matching(source, pattern)
+        if asked and not found:
             raise SourceError(
                 f"reading sample events: nothing matches {pattern!r} in {source}",
                 hint="Name files relative to the function's folder.",
             )
-        files += [file for file in found if file.is_file()]
+        files += found
     return [_read_event(file) for file in dict.fromkeys(files)]
+
+
+def _matching(source: Path, pattern: str) -> list[Path]:
+    """The file of that name, else the files that match it as a pattern."""
+    named = source / pattern
+    if named.is_file():
+        return [named]
+    try:
+        return sorted(file for file in source.glob(pattern) if file.is_file())
+    except (ValueError, NotImplementedError):  # pathlib's words for what is no relative pattern
+        return []
 
 
 def _read_event(file: Path) -> Event:
@@ -148,16 +193,17 @@ def _read_event(file: Path) -> Event:
 
 def _read_json(file: Path) -> bytes:
     try:
-        if file.stat().st_size > MAX_EVENT_BYTES:
+        with file.open("rb") as stream:
+            body = stream.read(MAX_EVENT_BYTES + 1)
+        if len(body) > MAX_EVENT_BYTES:
             raise SourceError(
                 f"reading sample events: {file} is larger than Lambda's {MAX_EVENT_BYTES} bytes",
                 hint="Use a smaller event.",
             )
-        body = file.read_bytes()
-        json.loads(body)
+        json.loads(body.decode())
     except (ValueError, RecursionError) as error:
         raise SourceError(
-            f"reading sample events: {file} is not JSON: {error}",
+            f"reading sample events: {file} is not JSON in UTF-8: {error}",
             hint="Correct the file, or move it elsewhere.",
         ) from None
     except OSError as error:
@@ -170,4 +216,4 @@ def name_of(source: Path, pyproject: Mapping[str, object]) -> str:
     project = pyproject.get("project", {})
     named = project.get("name") if isinstance(project, dict) else None
     text = named if isinstance(named, str) else source.resolve().name
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "function"
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:MAX_NAME_CHARS].strip("-") or "function"

@@ -1,13 +1,11 @@
 """`firkin run`: a function's folder, or a built image, behind the emulator's invoke port.
 
-A folder is run as it is, by this machine's Python with its dependencies installed in the cache: quick to change and try.
-An image is unpacked and run in the sandbox that proofs use.
+A folder is run as it is, by this machine's Python with its dependencies installed in the cache: quick to try.
+An image is unpacked and run in the sandbox that proofs use. Never serves anything: the emulator does.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 from builder.cache import Cache
 from builder.config import Config, read_pyproject
@@ -35,7 +33,9 @@ def prepared(
             console.say(f"running {target} {DESCRIPTIONS[program.method]}")
             yield program
         return
-    yield from_folder(config, cache, environment=environment)
+    program = from_folder(config, cache, environment=environment)
+    console.say(f"running {config.source} as it is, by {program.command[0]}")
+    yield program
 
 
 def from_folder(config: Config, cache: Cache, *, environment: Mapping[str, str]) -> Runnable:
@@ -51,24 +51,22 @@ def from_folder(config: Config, cache: Cache, *, environment: Mapping[str, str])
         version=interpreter.version,
     )
     declaration = find_declaration(config.source, read_pyproject(config.source))
-    packages = (
-        [str(install(declaration, interpreter, cache, offline=config.offline, environment=environment)[0])]
-        if declaration
-        else []
-    )
+    packages = ""
+    if declaration:
+        packages = str(install(declaration, interpreter, cache, offline=config.offline, environment=environment)[0])
     source = str(config.source.resolve())
-    passed = {
-        name: value for name, value in environment.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)
-    }
-    passed.pop("AWS_LAMBDA_RUNTIME_API", None)
+    # `-S` as in the image: what this machine's Python has installed is no part of the function.
     return Runnable(
         "folder",
-        (interpreter.executable, str(Path(runtime_folder("bootstrap")) / "__main__.py"), handler),
-        {
-            **passed,
-            "LAMBDA_TASK_ROOT": source,
-            "PYTHONPATH": os.pathsep.join(packages),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
+        (interpreter.executable, "-S", str(runtime_folder("bootstrap") / "__main__.py"), handler),
+        {**_passed(environment), "LAMBDA_TASK_ROOT": source, "PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1"},
         source,
     )
+
+
+def _passed(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in environment.items()
+        if (name in _PASSED or name.startswith(_PASSED_PREFIXES)) and name != "AWS_LAMBDA_RUNTIME_API"
+    }

@@ -1,7 +1,7 @@
 """The proof: the image's own entry point, run on this machine, answers every sample event.
 
-The platform's half is the emulator, in this process. Compares answers as JSON values. Never lets a build pass that could
-not start, and never runs anything outside the sandbox that `rootfs` chose.
+The platform's half is the emulator, in this process. Compares answers as JSON values. Never lets a build pass that
+could not start, and never runs anything outside the sandbox that `rootfs` chose.
 """
 
 import asyncio
@@ -15,10 +15,14 @@ from builder.errors import ProofError
 from builder.oci import Image
 from builder.project import Event
 from builder.prove.rootfs import DESCRIPTIONS, Runnable, best_method, runnable
+from builder.prove.start import start
 
 TIMEOUT_S = 60.0  # generous: a proof is about the answer, and CI machines are slow
 MEMORY_MB = 1769  # one full CPU on Lambda; what the function is told, not a limit here
-SHOWN_CHARS = 2000
+SHOWN_CHARS = 2000  # of a payload
+LOG_CHARS = 20_000  # of each run's log, its end
+
+_OK = 200  # HTTP's
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +47,32 @@ class Proof:
     remembered: bool = False
 
 
-def prove(image: Image, events: Sequence[Event], cache: Cache) -> Proof:
-    """Run the image with the events. Raises ProofError, with the log of the run, when an answer is not as it should be."""
-    method = best_method(cache)
+def prove(
+    image: Image, events: Sequence[Event], cache: Cache, *, method: str | None = None, timeout_s: float = TIMEOUT_S
+) -> Proof:
+    """Run the image with the events; without events, prove that it starts. `timeout_s` is for each event.
+
+    Raises ProofError, with the log of the run, when an answer is not as it should be; what `runnable` raises passes.
+    """
+    method = method or best_method(cache)
     key = key_of(
         "proof",
         str(image.digest),
         method,
-        [(event.name, event.body.hex(), (event.expected or b"").hex()) for event in events],
+        [(event.name, event.body.hex(), event.expected and event.expected.hex()) for event in events],
     )
     if cache.record("proofs", key) is not None:
         return Proof(method, (), remembered=True)
+    answers: Sequence[Answer] = ()
     with runnable(image, cache, method=method) as program:
-        answers = asyncio.run(_answers(program, events))
+        settings = settings_for(program, timeout_s=timeout_s)
+        try:
+            if events:
+                answers = asyncio.run(_answers(settings, events))
+            else:
+                _prove_start(settings, timeout_s, method)
+        except emulator.EmulatorError as error:
+            raise ProofError(f"proving the image: {error}", hint=_hint(method)) from error
     _raise_for(answers, method)
     cache.write_record("proofs", key, {"answers": len(answers)})
     return Proof(method, tuple(answers))
@@ -72,27 +89,61 @@ def settings_for(program: Runnable, *, timeout_s: float = TIMEOUT_S, memory_mb: 
     )
 
 
-async def _answers(program: Runnable, events: Sequence[Event]) -> list[Answer]:
-    async with emulator.Emulator(settings_for(program), log=lambda _: None) as running:
-        return [_judge(event, await running.invoke(event.body)) for event in events]
+def _prove_start(settings: emulator.Settings, timeout_s: float, method: str) -> None:
+    try:
+        started = asyncio.run(start(settings, timeout_s=timeout_s))
+    except OSError as error:
+        raise ProofError(f"proving the image: starting it: {error}", hint=_hint(method)) from error
+    if started.problem:
+        raise ProofError(
+            f"proving the image: {shortened(started.problem)}",
+            hint=_hint(method),
+            details=readable(started.log)[-LOG_CHARS:],
+        )
 
 
-def _judge(event: Event, outcome: emulator.Outcome) -> Answer:
+async def _answers(settings: emulator.Settings, events: Sequence[Event]) -> list[Answer]:
+    async with emulator.Emulator(settings, log=lambda _: None) as running:
+        return [judge(event, await running.invoke(event.body)) for event in events]
+
+
+def judge(event: Event, outcome: emulator.Outcome) -> Answer:
+    """An outcome as an Answer to the event: whether it is as it should be."""
     payload = outcome.payload.decode("utf-8", "replace")
     return Answer(
-        event.name, payload, _problem(event, outcome, payload), outcome.duration_ms, outcome.init_ms, outcome.max_memory_mb,
-        outcome.log.decode("utf-8", "replace"),
-    )  # fmt: skip
+        event=event.name,
+        payload=payload,
+        problem=_problem(event, outcome, payload),
+        duration_ms=outcome.duration_ms,
+        init_ms=outcome.init_ms,
+        max_memory_mb=outcome.max_memory_mb,
+        log=readable(outcome.log.decode("utf-8", "replace")),
+    )
 
 
 def _problem(event: Event, outcome: emulator.Outcome, payload: str) -> str:
     if event.expected is None:
-        return f"it failed with {shortened(payload)}" if outcome.function_error else ""
+        failed = outcome.function_error or outcome.status != _OK
+        return f"it failed with {shortened(payload) or 'no answer at all'}" if failed else ""
     try:
-        same = outcome.status == 200 and json.loads(payload) == json.loads(event.expected)  # noqa: PLR2004 - HTTP's OK
-    except ValueError:
-        same = False
-    return "" if same else f"it answered {shortened(payload)}, and not as events/expected/{event.name}.json says"
+        right = outcome.status == _OK and same_json(json.loads(payload), json.loads(event.expected))
+    except (ValueError, RecursionError):
+        right = False
+    if right:
+        return ""
+    wanted = shortened(event.expected.decode("utf-8", "replace").strip())
+    return f"it answered {shortened(payload) or 'nothing'} where expected/{event.name}.json says {wanted}"
+
+
+def same_json(one: object, other: object) -> bool:
+    """Whether two parsed JSON values are the same value: 1 is 1.0, but true is not 1, as it would be to Python."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same_json(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_json, one, other))
+    return one == other
 
 
 def shortened(text: str) -> str:
@@ -100,14 +151,25 @@ def shortened(text: str) -> str:
     return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}… ({len(text)} characters)"
 
 
+def readable(log: str) -> str:
+    """A log for a terminal: the runtime joins the lines of one record by carriage returns, which would overwrite."""
+    return log.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _hint(method: str) -> str:
+    return (
+        "Nothing was written. Correct the function or the event; the log of the run is above. "
+        f"It ran {DESCRIPTIONS[method]}."
+    )
+
+
 def _raise_for(answers: Sequence[Answer], method: str) -> None:
     wrong = [answer for answer in answers if answer.problem]
     if wrong:
         first = wrong[0]
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise ProofError(
-            f"proving the image: event {first.event!r}: {first.problem}",
-            hint="Nothing was written. Correct the function or the event; the log of the run is above. It ran "
-            + DESCRIPTIONS[method]
-            + ".",
-            details="".join(f"--- {answer.event}\n{answer.log}" for answer in wrong),
+            f"proving the image: event {first.event!r}: {first.problem}{more}",
+            hint=_hint(method),
+            details="".join(f"--- log of {answer.event}\n{answer.log[-LOG_CHARS:]}" for answer in wrong),
         )

@@ -1,26 +1,28 @@
 """Runs a command in an image's root as a container would: read-only, some uid, no privileges. A program of its own.
 
-    python -I -S sandbox.py METHOD ROOT LOWERS -- COMMAND…
+    python -I -S sandbox.py METHOD ROOT LOWERS FOLDER -- COMMAND…
 
-METHOD `namespace`: ROOT is an empty folder; the folders in LOWERS (joined by ':', uppermost first) are mounted there as a
-read-only overlay inside a mount namespace of this process (and a user namespace, unless it is root), with /proc, a /dev
-of harmless devices and an empty /tmp. METHOD `chroot`: ROOT is a complete tree; needs root. The command replaces this
-process, so signals, exit codes and memory are its own. Standard library only; imports nothing from the builder.
-Exit code 125, as of `docker run`, when the sandbox itself cannot be made.
+METHOD `namespace`: ROOT is an empty folder; the folders in LOWERS (joined by ':', uppermost first) are mounted there as
+a read-only overlay inside a mount namespace of this process (and a user namespace, unless it is root), with /proc, a
+/dev of harmless devices and an empty /tmp. METHOD `chroot`: ROOT is a complete tree; needs root. FOLDER is where the
+command starts. The command replaces this process, so signals, exit codes and memory are its own; it is killed when
+its parent dies. Standard library only; imports nothing from the builder.
+Exit codes, as of `docker run`: 125 when the sandbox itself cannot be made, 127 when the command cannot be started.
 """
 
 import ctypes
 import os
+import signal
 import sys
 
 UID = 12345  # any uid must do, so it is nobody's
-WORKING_FOLDER = "/var/task"
 CANNOT = 125
+NOT_STARTED = 127
 
-# <linux/mount.h> and <linux/sched.h>
+# <linux/mount.h>, <linux/sched.h> and <linux/prctl.h>
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 1 << 12, 1 << 14, 1 << 18
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-PR_SET_NO_NEW_PRIVS = 38
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 
 DEVICES = ("null", "zero", "full", "random", "urandom")
 NETWORK_FILES = ("etc/hosts", "etc/resolv.conf")  # a container gets these from its host
@@ -35,16 +37,14 @@ def _check(result: int, doing: str) -> None:
 
 
 def _mount(source: str, target: str, kind: str = "", *, flags: int = 0, options: str = "") -> None:
-    _check(
-        _libc.mount(
-            source.encode(),
-            target.encode(),
-            kind.encode() or None,
-            ctypes.c_ulong(flags),
-            options.encode() or None,
-        ),
-        f"mounting {target}",
+    result = _libc.mount(
+        os.fsencode(source),
+        os.fsencode(target),
+        kind.encode() or None,
+        ctypes.c_ulong(flags),
+        os.fsencode(options) or None,
     )
+    _check(result, f"mounting {target}")
 
 
 def enter_namespace(root: str, lowers: str) -> None:
@@ -52,46 +52,49 @@ def enter_namespace(root: str, lowers: str) -> None:
     uid, gid = os.geteuid(), os.getegid()
     _check(_libc.unshare(CLONE_NEWNS if uid == 0 else CLONE_NEWNS | CLONE_NEWUSER), "unsharing namespaces")
     if uid:
-        for name, text in (
-            ("setgroups", "deny"),
-            ("uid_map", f"{UID} {uid} 1"),
-            ("gid_map", f"{UID} {gid} 1"),
-        ):
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 - pathlib costs more than this program
+        for name, text in (("setgroups", "deny"), ("uid_map", f"{UID} {uid} 1"), ("gid_map", f"{UID} {gid} 1")):
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 - pathlib costs more than this
                 file.write(text)
     _mount("none", "/", flags=MS_REC | MS_PRIVATE)
     _mount("overlay", root, "overlay", flags=MS_RDONLY | MS_NOSUID | MS_NODEV, options=f"lowerdir={lowers}")
-    _mount("tmpfs", f"{root}/tmp", "tmpfs", flags=MS_NOSUID | MS_NODEV, options="mode=1777")
+    temporary = f"{root}/tmp"  # noqa: S108 - the sandbox's own
+    _mount("tmpfs", temporary, "tmpfs", flags=MS_NOSUID | MS_NODEV, options="mode=1777")
     _mount("/proc", f"{root}/proc", flags=MS_BIND | MS_REC)
     for device in DEVICES:
         _mount(f"/dev/{device}", f"{root}/dev/{device}", flags=MS_BIND)
     for name in NETWORK_FILES:
-        if os.path.exists(f"/{name}"):  # noqa: PTH110 - same
+        if os.path.exists(f"/{name}"):  # noqa: PTH110 - pathlib costs more than this program
             _mount(f"/{name}", f"{root}/{name}", flags=MS_BIND)
 
 
 def drop_privileges() -> None:
-    """Become an unprivileged user for good."""
+    """Become an unprivileged user for good, who does not outlive the builder."""
     if os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(UID, UID, UID)
         os.setresuid(UID, UID, UID)
     _check(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "giving up privileges")
+    # After the change of user, which would clear it.
+    _check(_libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "binding to the builder")
 
 
 def main(arguments: list[str]) -> int:
-    """Enter the sandbox and become the command."""
-    method, root, lowers, _, *command = arguments
+    """Enter the sandbox and become the command; returns only when that fails."""
+    method, root, lowers, folder, _, *command = arguments
     try:
         if method == "namespace":
             enter_namespace(root, lowers)
         os.chroot(root)
-        os.chdir(WORKING_FOLDER)
+        os.chdir(folder)
         drop_privileges()
     except OSError as error:
-        print(f"making the sandbox ({method}): {error}", file=sys.stderr)  # noqa: T201 - a program of its own
+        sys.stderr.write(f"making the sandbox ({method}): {error}\n")
         return CANNOT
-    os.execv(command[0], command)
+    try:
+        os.execvp(command[0], command)  # noqa: S606 - no shell: the command line is the image's own
+    except OSError as error:
+        sys.stderr.write(f"starting {command[0]!r} in the image: {error.strerror}\n")
+    return NOT_STARTED
 
 
 if __name__ == "__main__":

@@ -5,31 +5,40 @@ Two traps are known. Some packages import helpers from their own `tests` at run 
 """
 
 import ast
+import posixpath
 import re
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from builder.trim.rules import Observed
+from builder.trim.rules import Observed, is_below
 
 MAX_SOURCE_BYTES = 4 << 20  # a larger module is generated data; it is not read for imports
 
-_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.\w+)+")
+MAX_NAME_CHARS = 200  # a longer string is no module's name
+
+_DOTTED = re.compile(r"\.?\w+(?:\.\w+)+|\.\w+")
 
 
 def observe_sources(folder: Path, paths: Iterable[str]) -> Observed:
-    """The exceptions found in the modules among `paths` (relative to `folder`) that lie in no `tests` folder themselves."""
+    """The exceptions found in the modules among `paths`, relative to `folder`.
+
+    A module in a `tests` folder counts once that folder is known to be imported: it is kept, and may import others.
+    """
+    modules = [path for path in paths if path.endswith(".py")]
+    waiting = [path for path in modules if "tests" in path.split("/")[:-1]]
     imported: set[str] = set()
     stub_loaders: set[str] = set()
-    for path in paths:
-        parts = path.split("/")
-        if not path.endswith(".py") or "tests" in parts[:-1]:
-            continue
-        source = _read(folder / path)
-        if b"tests" in source:
-            imported.update(_test_folders(path, source))
-        if b"attach_stub" in source and parts[-1] == "__init__.py":
-            stub_loaders.add("/".join(parts[:-1]))
+    ready = [path for path in modules if "tests" not in path.split("/")[:-1]]
+    while ready:
+        for path in ready:
+            source = _read(folder / path)
+            if b"tests" in source:
+                imported.update(_test_folders(path, source))
+            if b"attach_stub" in source:
+                stub_loaders.add(posixpath.dirname(path) or f"{path}i")
+        ready = [path for path in waiting if is_below(path, imported)]
+        waiting = [path for path in waiting if not is_below(path, imported)]
     return Observed(frozenset(imported), frozenset(stub_loaders))
 
 
@@ -50,23 +59,23 @@ def _test_folders(path: str, source: bytes) -> Iterator[str]:
 
 
 def _mentioned(path: str, source: bytes) -> Iterator[str]:
+    """The dotted names of what the module may import; one that begins with a dot, in each package above the module."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    package = path.removesuffix(".py").removesuffix("/__init__").split("/")
-    if not path.endswith("/__init__.py"):
-        package = package[:-1]
+    package = path.split("/")[:-1]
     for node in ast.walk(tree):
         match node:
             case ast.Import():
                 yield from (alias.name for alias in node.names)
             case ast.ImportFrom():
-                base = package[: len(package) - node.level + 1] if node.level else []
+                base = package[: max(len(package) - node.level + 1, 0)] if node.level else []
                 module = ".".join([*base, *([node.module] if node.module else [])])
-                yield module
                 yield from (f"{module}.{alias.name}" for alias in node.names)
-            case ast.Constant(value=str(text)) if len(text) < 200 and _DOTTED.fullmatch(text):
+            case ast.Constant(value=str(text)) if len(text) <= MAX_NAME_CHARS and _DOTTED.fullmatch(text):
                 yield text
+                if text.startswith("."):
+                    yield from (".".join(package[:depth]) + text for depth in range(1, len(package) + 1))

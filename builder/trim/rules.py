@@ -30,7 +30,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What was seen in the sources and makes an exception: folders named `tests` that are imported, stub-reading packages."""
+    """What was seen in the sources and makes an exception.
+
+    `imported` are folders named `tests` that are imported, `stub_loaders` folders of packages that read their stubs.
+    """
 
     imported: frozenset[str] = frozenset()
     stub_loaders: frozenset[str] = frozenset()
@@ -59,15 +62,16 @@ def split(
 ) -> tuple[list[str], dict[str, str]]:
     """The paths to keep, and the dropped ones with the reason of each.
 
-    `paths` are relative to the folder that the image holds at `prefix`; `keep` and `drop` patterns may name either form.
+    `paths` are relative to the folder that the image holds at `prefix`; `keep` and `drop` patterns may name a file
+    either way. `drop` overrules `keep`, both overrule the level. Raises SourceError for what is no pattern.
     """
     rules = [rule for rule in read_rules(choice.level) if rule.scope == scope]
-    keep, drop = Patterns(choice.keep), Patterns(choice.drop)
+    keep, drop = Patterns(choice.keep, origin="keep"), Patterns(choice.drop, origin="drop")
     kept: list[str] = []
     dropped: dict[str, str] = {}
     for path in paths:
         names = (path, f"{prefix}/{path}")
-        if any(drop.match(name) for name in names):
+        if drop.lines and any(drop.match(name) for name in names):
             dropped[path] = "asked for with drop"
         elif keep.lines and any(keep.match(name) for name in names):
             kept.append(path)
@@ -83,14 +87,14 @@ def split(
 def _excepted(rule: Rule, path: str, observed: Observed) -> bool:
     match rule.unless:
         case "imported":
-            return _below(path, observed.imported)
+            return is_below(path, observed.imported)
         case "stub-loader":
-            return _below(path, observed.stub_loaders)
+            return path in observed.stub_loaders or is_below(path, observed.stub_loaders)
         case _:
             return False
 
 
-def _below(path: str, folders: Collection[str]) -> bool:
+def is_below(path: str, folders: Collection[str]) -> bool:
     """Whether one of the folders holds the path."""
     parts = path.split("/")
     return any("/".join(parts[:length]) in folders for length in range(1, len(parts)))

@@ -40,7 +40,7 @@ def script(page: Path) -> str:
         text = text.replace(f"--port {port}", f"--port {own}").replace(f"-p {port}:", f"-p 127.0.0.1:{own}:")
     # `firkin invoke` without --port means 8080, which the page's own function does not have here.
     port = re.search(r"firkin run \S+ --port (\d+)", text)
-    return re.sub(r"firkin invoke (?!--port)", f"firkin invoke --port {port[1]} " if port else "firkin invoke ", text)
+    return re.sub(r"firkin invoke(?!.*--port)", f"firkin invoke --port {port[1]}" if port else "firkin invoke", text)
 
 
 def needs_docker(page: Path) -> bool:

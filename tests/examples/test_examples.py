@@ -96,9 +96,7 @@ def invoke(tmp_path_factory: pytest.TempPathFactory) -> Invoke:
 # --- the answers ---
 
 
-@pytest.mark.parametrize(
-    ("name", "path"), [case(label(path), path, of=path.parents[1].name) for path in EVENTS]
-)
+@pytest.mark.parametrize(("name", "path"), [case(label(path), path, of=path.parents[1].name) for path in EVENTS])
 def test_an_event_gets_its_expected_answer(invoke: Invoke, name: str, path: Path):
     """The handler's answer equals events/expected/NAME.json as a JSON value."""
     done = invoke(name, load(path))

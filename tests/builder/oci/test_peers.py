@@ -24,7 +24,7 @@ def test_skopeo_reads_layouts(image, tmp_path, skopeo):
 
 
 @pytest.mark.parametrize("transport", ["oci-archive", "docker-archive"])
-def test_skopeo_copies_both_ways(image, skopeo, files, tree_of, transport, tmp_path):  # noqa: PLR0917 - fixtures
+def test_skopeo_copies_both_ways(image, skopeo, files, tree_of, transport, tmp_path):
     """Our archive goes through skopeo, in both of its formats, and comes back with the same files and configuration."""
     write_archive(image, tmp_path / "ours.tar", tag="demo:1")
     skopeo("copy", "--insecure-policy", f"{transport}:{tmp_path}/ours.tar", f"{transport}:{tmp_path}/theirs.tar:demo:1")

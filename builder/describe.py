@@ -1,0 +1,69 @@
+"""What `--json` and `--plan` print: results and plans as JSON objects. Pure; the key names are an interface."""
+
+from builder.build import Result
+from builder.plan import Plan
+
+
+def describe(result: Result) -> dict[str, object]:
+    """The result as the JSON object of --json."""
+    plan = result.prepared.plan
+    return {
+        "image": result.name,
+        "digest": result.digest,
+        "config_digest": str(result.assembled.image.config_descriptor.digest),
+        "reference": result.prepared.reference,
+        "architecture": plan.architecture,
+        "python": result.prepared.interpreter.full_version,
+        "handler": plan.handler,
+        "outputs": [str(output) for output in result.prepared.outputs],
+        "size": sum(made.layer.descriptor.size for made in result.assembled.layers),
+        "layers": [
+            {
+                "name": made.name,
+                "digest": str(made.layer.descriptor.digest),
+                "diff_id": str(made.layer.diff_id),
+                "size": made.layer.descriptor.size,
+                "size_uncompressed": made.layer.size_uncompressed,
+                "files": made.files,
+                "cached": made.cached,
+            }
+            for made in result.assembled.layers
+        ],
+        "proof": {
+            "method": result.method,
+            "events": len(result.prepared.events),
+            "answers": list(result.answers),
+        },
+        "steps": [{"name": name, "seconds": round(spent, 4)} for name, spent in result.steps],
+        "warnings": list(plan.warnings),
+    }
+
+
+def describe_plan(plan: Plan) -> dict[str, object]:
+    """The Plan as the JSON object of --plan."""
+    return {
+        "architecture": plan.architecture,
+        "entrypoint": list(plan.entrypoint),
+        "command": list(plan.command),
+        "environment": dict(plan.environment),
+        "working_folder": plan.working_folder,
+        "layers": [
+            {
+                "name": layer.name,
+                "files": [
+                    {
+                        "path": f"/{file.path}",
+                        "how": file.how.value,
+                        "from": file.source,
+                        "size": file.size,
+                        "mode": f"{file.mode:04o}",
+                        "why": file.why,
+                    }
+                    for file in layer.files
+                ],
+                "dropped": [{"path": f"/{path}", "why": why} for path, why in sorted(layer.dropped.items())],
+            }
+            for layer in plan.layers
+        ],
+        "warnings": list(plan.warnings),
+    }

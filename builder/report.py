@@ -1,0 +1,67 @@
+"""`--report FILE.html|FILE.json`: one build on one page, for a person or for a program.
+
+Renders what the build already knows; measures and decides nothing. The page is self-contained: it loads nothing.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from builder.console import megabytes
+from builder.disk import disk
+from builder.errors import OutputError
+from builder.plan import Plan
+
+LARGEST = 40  # files listed on the page
+
+# One colour for each layer, bottom first; told apart also in greys.
+COLOURS = ("#31572c", "#90a955", "#e09f3e", "#9e2a2b")
+
+
+def check_report(file: Path) -> None:
+    """Refuse a report of an unknown kind before the build starts. Raises OutputError."""
+    if file.suffix not in (".html", ".json"):
+        raise OutputError(
+            f"reading --report {str(file)!r}: it ends in neither .html nor .json", hint="For example report.html."
+        )
+
+
+def write_report(file: Path, result: Mapping[str, object], plan: Plan) -> None:
+    """Write the report whole, or not at all; `result` is what --json prints. Raises OutputError."""
+    check_report(file)
+    if file.suffix == ".json":
+        import orjson
+
+        body = orjson.dumps(dict(result), option=orjson.OPT_INDENT_2)
+    else:
+        body = render_html(result, plan).encode()
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    with disk(f"writing the report {file}"):
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_bytes(body)
+            aside.replace(file)
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+def render_html(result: Mapping[str, object], plan: Plan) -> str:
+    """The page."""
+    import jinja2
+
+    from builder.prove import DESCRIPTIONS
+
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["megabytes"] = megabytes
+    template = environment.from_string(Path(__file__).with_name("report.html.jinja").read_text(encoding="utf-8"))
+    files = [(file.size, file.path, layer.name, file.why) for layer in plan.layers for file in layer.files]
+    return template.render(
+        result=result,
+        colours=COLOURS,
+        ways=DESCRIPTIONS,
+        largest=sorted(files, reverse=True)[:LARGEST],
+        dropped=Counter(why for layer in plan.layers for why in layer.dropped.values()).most_common(),
+    )

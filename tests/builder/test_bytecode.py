@@ -1,0 +1,97 @@
+"""Bytecode is the same every time, and a disk that is full never makes another image."""
+
+import marshal
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from builder import bytecode
+from builder.bytecode import Module, compile_modules
+from builder.errors import InterpreterError
+
+
+def module(folder: Path, name: str, text: str) -> Module:
+    (folder / f"{name}.py").write_text(text)
+    return Module(str(folder / f"{name}.py"), str(folder / f"{name}.pyc"), f"/var/task/{name}.py")
+
+
+SETS = "def f(x):\n    return x in {'a', 'b', 'c', 'd', 1, 2.5, None}\n"
+
+
+def test_the_same_source_gives_the_same_bytes_in_any_folder_and_environment(tmp_path, monkeypatch):
+    made = []
+    for index, seed in enumerate(("1", "2")):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        folder = tmp_path / f"folder-{index}"
+        folder.mkdir()
+        modules = [module(folder, f"m{number}", SETS) for number in range(3)]
+        assert compile_modules(modules, sys.executable) == []
+        made.append([Path(one.target).read_bytes() for one in modules])
+    assert made[0] == made[1]
+
+
+def test_bytecode_names_the_file_in_the_image_and_never_goes_stale(tmp_path):
+    one = module(tmp_path, "app", "x = 1\n")
+    compile_modules([one], sys.executable)
+    data = Path(one.target).read_bytes()
+    assert marshal.loads(data[16:]).co_filename == "/var/task/app.py"
+    assert int.from_bytes(data[4:8], "little") == 0b01  # PEP 552: hash-based, not checked
+
+
+def test_what_does_not_compile_is_told_and_the_rest_is_compiled(tmp_path):
+    bad, good = module(tmp_path, "bad", "x = 1\ny = (\n"), module(tmp_path, "good", "x = 1\n")
+    (failure,) = compile_modules([bad, good], sys.executable)
+    assert (failure.source, failure.line) == (bad.source, 2)
+    assert "was never closed" in failure.message
+    assert Path(good.target).exists()
+    assert not Path(bad.target).exists()
+
+
+@pytest.mark.parametrize("text", ["x = '\0'", "# coding: no-such\n", "x" + "=(" * 300])
+def test_sources_that_are_no_text_or_too_deep_are_failures_like_others(tmp_path, text):
+    one = module(tmp_path, "odd", text)
+    assert [failure.source for failure in compile_modules([one], sys.executable)] == [one.source]
+
+
+def test_runs_are_independent_of_each_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(bytecode, "RUN", 2)
+    modules = [module(tmp_path, f"m{number}", "x = (" if number == 3 else SETS) for number in range(5)]
+    assert [failure.source for failure in compile_modules(modules, sys.executable)] == [modules[3].source]
+    assert sum(Path(one.target).exists() for one in modules) == 4
+
+
+def test_a_bytecode_file_that_cannot_be_written_is_an_error(tmp_path):
+    """Left out silently, the layer would be remembered without it."""
+    one = module(tmp_path, "app", "x = 1\n")
+    (tmp_path / "file").touch()
+    target = Module(one.source, str(tmp_path / "file/app.pyc"), one.name)
+    with pytest.raises(OSError, match=r"app\.pyc|file"):
+        compile_modules([target], sys.executable)
+
+
+def test_a_source_that_is_gone_is_an_error(tmp_path):
+    gone = Module(str(tmp_path / "gone.py"), str(tmp_path / "gone.pyc"), "/gone.py")
+    with pytest.raises(FileNotFoundError):
+        compile_modules([gone], sys.executable)
+
+
+def test_names_that_are_not_utf8_are_compiled(tmp_path):
+    name = os.fsdecode(b"caf\xe9")
+    one = module(tmp_path, name, "x = 1\n")
+    assert compile_modules([one], sys.executable) == []
+    assert Path(one.target).exists()
+
+
+def test_an_interpreter_that_fails_is_named_with_its_words(tmp_path):
+    fake = tmp_path / "python"
+    fake.write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
+    fake.chmod(0o755)
+    with pytest.raises(InterpreterError, match="ended with 3") as caught:
+        compile_modules([module(tmp_path, "app", "")], str(fake))
+    assert "broken" in caught.value.details
+
+
+def test_nothing_to_compile_starts_no_interpreter():
+    assert compile_modules([], "/no/such/python") == []

@@ -1,0 +1,78 @@
+"""Everything but the result goes to stderr, and nothing of it to stdout, whatever stderr is."""
+
+import sys
+
+import pytest
+
+from builder.console import Console, megabytes, plain_table, seconds
+
+
+@pytest.mark.parametrize(
+    ("quiet", "verbose", "expected"),
+    [
+        (False, False, "said\nwarning: w\nhead\nrow \n"),
+        (False, True, "said\n  detail\nwarning: w\nhead\nrow \n"),
+        (True, False, "warning: w\n"),
+    ],
+)
+def test_quiet_keeps_warnings_and_verbose_adds_details(capsys, quiet, verbose, expected):
+    console = Console(quiet=quiet, verbose=verbose)
+    console.say("said")
+    console.detail("detail")
+    console.warn("w")
+    console.warn("w")
+    console.table("t", ["head"], [["row"]])
+    out, err = capsys.readouterr()
+    assert (out, [line.rstrip() for line in err.splitlines()]) == (
+        "",
+        [line.rstrip() for line in expected.splitlines()],
+    )
+
+
+def test_a_closed_stderr_is_no_reason_to_use_stdout(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    console = Console(verbose=True)
+    with console.step("x"):
+        console.say("said")
+    console.warn("w")
+    console.table("t", ["head"], [["row"]])
+    assert capsys.readouterr().out == ""
+
+
+def test_steps_are_timed_in_their_order():
+    console = Console(quiet=True)
+    for name in ("read", "plan"):
+        with console.step(name):
+            pass
+    assert [name for name, _ in console.timings] == ["read", "plan"]
+    assert all(spent >= 0 for _, spent in console.timings)
+
+
+def test_a_plain_table_is_aligned():
+    assert plain_table(["layer", "files"], [["a", "1"], ["function", "1000"]]) == [
+        "layer     files",
+        "a             1",
+        "function   1000",
+    ]
+
+
+@pytest.mark.parametrize(("size", "text"), [(0, "0.00 MB"), (5_000, "0.01 MB"), (15_780_000, "15.78 MB")])
+def test_sizes_are_in_decimal_megabytes(size, text):
+    assert megabytes(size) == text
+
+
+def test_durations_are_in_seconds():
+    assert seconds(1.234) == "1.23 s"
+
+
+def test_on_a_terminal_tables_are_drawn(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    console = Console()
+    with console.step("assemble"):
+        console.say("said")
+    console.table("layers", ["layer", "files"], [["function", "2"]])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "said" in err
+    assert "layers" in err
+    assert "function" in err

@@ -1,0 +1,258 @@
+"""`firkin run` and `firkin invoke` as their users meet them: a function is started, asked, and gone after Ctrl-C."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+CODE = """\
+import os, time
+import helper
+
+
+def handler(event, context):
+    if event == "fail":
+        raise ValueError("as asked")
+    if event == "hang":
+        time.sleep(1000)
+    if event == "exit":
+        os._exit(3)
+    print("its log", flush=True)
+    return {"event": event, "uid": os.getuid(), "help": helper.TEXT, "secret": os.environ.get("MY_SECRET"),
+            "region": os.environ["AWS_REGION"], "memory": context.memory_limit_in_mb}
+"""
+FILES = {"helper.py": "TEXT = 'é'\n"}
+
+
+class Serving:
+    """A running `firkin run`."""
+
+    def __init__(self, process: subprocess.Popen, log: Path) -> None:
+        self.process = process
+        self.log = log
+        self.port = self._port()
+
+    def _port(self) -> int:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            found = re.search(r"ready: POST http://127\.0\.0\.1:(\d+)/", self.log.read_text())
+            if found:
+                return int(found[1])
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.01)
+        raise AssertionError(self.log.read_text())
+
+    def end(self, number: int = signal.SIGINT) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+
+@pytest.fixture
+def serve(commands: Path, warm_cache: Path, tmp_path: Path) -> Iterator[Callable[..., Serving]]:
+    """Return `serve(target, *arguments, VARIABLE=…)`, which starts `firkin run` on a free port."""
+    started: list[Serving] = []
+
+    def start(target: object, *arguments: str, **variables: str) -> Serving:
+        log = tmp_path / f"log-{len(started)}"
+        environment = {**os.environ, "BUILD_IMAGE_CACHE_DIR": str(warm_cache), **variables}
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [commands / "firkin", "run", str(target), "--port", "0", *arguments],
+                stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment, cwd=tmp_path,
+            )  # fmt: skip
+        started.append(Serving(process, log))
+        return started[-1]
+
+    yield start
+    for serving in started:
+        serving.end(signal.SIGTERM)
+
+
+@pytest.fixture
+def invoke(commands: Path) -> Callable[..., subprocess.CompletedProcess]:
+    """Return `invoke(port, *arguments, stdin=…)`: `firkin invoke` to its end."""
+
+    def call(port: int, *arguments: object, stdin: str = "") -> subprocess.CompletedProcess:
+        command = [commands / "firkin", "invoke", *map(str, arguments), "--port", str(port)]
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+
+    return call
+
+
+def targets(build_image, source: Path) -> list[object]:
+    done = build_image(source, "-q", "--no-prove", "-o", "oci:image", "-o", "tar:image.tar")
+    assert done.code == 0, done.err
+    return [source, "oci:image", "tar:image.tar"]
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2], ids=["folder", "oci", "tar"])
+def test_a_folder_and_both_kinds_of_images_answer_the_same(build_image, function, serve, invoke, kind, tmp_path):
+    target = targets(build_image, function(CODE, files=FILES))[kind]
+    serving = serve(target, "--memory", "256", MY_SECRET="x", AWS_REGION="us-east-1")
+    (tmp_path / "event.json").write_text('"from a file"')
+    for arguments, stdin, event in (
+        ((tmp_path / "event.json",), "", "from a file"),
+        (("-",), '"from stdin"', "from stdin"),
+        (('"as text"',), "", "as text"),
+        ((), "", {}),
+    ):
+        done = invoke(serving.port, *arguments, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)
+        uid = answer.pop("uid")
+        assert answer == {"event": event, "help": "é", "secret": None, "region": "us-east-1", "memory": "256"}
+        assert done.stderr == ""
+    assert uid == (os.getuid() if kind == 0 else 12345)
+    assert "its log" in serving.log.read_text()
+    assert ("running oci:image in a" in serving.log.read_text()) == (kind == 1)
+
+
+def test_a_function_error_is_printed_and_has_its_exit_code(function, serve, invoke):
+    serving = serve(function(CODE, files=FILES), "--timeout", "1")
+    for event, words in (
+        ('"fail"', "as asked"),
+        ('"hang"', "timed out after 1.00 seconds"),
+        ('"exit"', "exit status 3"),
+    ):
+        done = invoke(serving.port, event)
+        assert done.returncode == 11
+        assert words in done.stdout
+        assert done.stderr.startswith("error: the function answered with an error")
+    assert invoke(serving.port).returncode == 0, "it is there again after a crash"
+
+
+def test_the_url_that_run_prints_can_be_given_to_invoke(function, serve, commands):
+    serving = serve(function())
+    url = re.search(r"POST (\S+)", serving.log.read_text())[1]
+    done = subprocess.run([commands / "firkin", "invoke", "--url", url], capture_output=True, text=True, check=False)
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"hello": "nobody"})
+
+
+def test_nobody_there_has_its_exit_code(invoke):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        done = invoke(unused.getsockname()[1])
+    assert (done.returncode, done.stdout) == (12, "")
+    assert "firkin run" in done.stderr
+
+
+def test_an_event_that_is_none_is_refused(invoke):
+    done = invoke(1, "no-such-file.json")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "neither a file nor JSON" in done.stderr
+
+
+def children(pid: int) -> list[int]:
+    """The processes below one, however deep."""
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        found += [int(child), *children(int(child))]
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("kind", [0, 1], ids=["folder", "oci"])
+def test_ctrl_c_ends_it_and_leaves_no_process_and_no_file(
+    build_image, function, serve, invoke, warm_cache, number, kind
+):
+    target = targets(build_image, function(CODE, files=FILES))[kind]
+    before = set((warm_cache / "tmp").iterdir())
+    serving = serve(target)
+    assert invoke(serving.port).returncode == 0
+    below = children(serving.process.pid)
+    assert below
+    assert serving.end(number) == 0
+    assert [pid for pid in below if Path(f"/proc/{pid}").exists()] == []
+    assert set((warm_cache / "tmp").iterdir()) == before
+    assert "Traceback" not in serving.log.read_text()
+
+
+def test_a_killed_run_takes_the_sandboxed_function_along(build_image, function, serve, invoke):
+    """Nobody is there to clean up, so the kernel does: also a handler that is in the middle of something."""
+    serving = serve(targets(build_image, function(CODE, files=FILES))[1])
+    assert invoke(serving.port).returncode == 0
+    below = children(serving.process.pid)
+    serving.end(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in below) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [pid for pid in below if Path(f"/proc/{pid}").exists()] == []
+
+
+def firkin(commands: Path, warm_cache: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "BUILD_IMAGE_CACHE_DIR": str(warm_cache), **variables}
+    return subprocess.run(
+        [commands / "firkin", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_port_that_is_taken_is_a_usage_error_that_says_so(commands, warm_cache, function):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = firkin(commands, warm_cache, "run", function(), "--port", taken.getsockname()[1])
+    assert done.returncode == 2
+    assert "--port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "words"),
+    [
+        ("nowhere", 3, "there is no folder"),
+        ("oci:nowhere", 10, "reading oci:nowhere"),
+        ("tar:nowhere", 10, "reading tar:nowhere"),
+        ("oci:", 3, "neither oci:DIR nor tar:FILE"),
+    ],
+)
+def test_what_cannot_be_run_is_told(commands, warm_cache, target, code, words):
+    done = firkin(commands, warm_cache, "run", target)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert words in done.stderr
+
+
+def test_a_damaged_image_is_told(build_image, function, commands, warm_cache, tmp_path):
+    source = function("def handler(event, context):\n    return 'never unpacked before'\n")
+    build_image(source, "-q", "--no-prove", "-o", "oci:image")
+    index = json.loads((tmp_path / "image/index.json").read_text())
+    manifest = tmp_path / "image/blobs/sha256" / index["manifests"][0]["digest"].partition(":")[2]
+    last = json.loads(manifest.read_text())["layers"][-1]["digest"].partition(":")[2]
+    blob = tmp_path / "image/blobs/sha256" / last
+    data = blob.read_bytes()
+    blob.unlink()
+    blob.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    done = firkin(commands, warm_cache, "run", f"oci:{tmp_path}/image")
+    assert done.returncode == 10, done.stderr
+    assert "sha256:" in done.stderr
+
+
+def test_build_is_build_image(commands, warm_cache, function, tmp_path, build_image):
+    source = function()
+    done = firkin(commands, warm_cache, "build", source, "-q", "-o", f"oci:{tmp_path}/one")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == build_image(source, "-q", "-o", "oci:two").out
+
+
+def test_settings_of_the_function_come_from_the_builds_variables_and_table(
+    commands, warm_cache, function, serve, invoke
+):
+    source = function(files={"other.py": "def handler(event, context):\n    return 'other'\n"})
+    serving = serve(source, BUILD_IMAGE_HANDLER="other.handler")
+    assert json.loads(invoke(serving.port).stdout) == "other"
+    (source / "pyproject.toml").write_text('[tool.build-image]\nhandler = "other.handler"\ntag = "x"\n')
+    assert json.loads(invoke(serve(source).port).stdout) == "other"
+    done = firkin(commands, warm_cache, "run", source, BUILD_IMAGE_HANDLER="no.such")
+    assert (done.returncode, "from the environment, BUILD_IMAGE_HANDLER" in done.stderr) == (4, True)
