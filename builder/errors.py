@@ -17,7 +17,8 @@
     │   └── InterpreterError    13   the Python to ship is missing or unusable
     └── (anything else)          1   our bug
 
-Exit code 2 is the command line's own (click), 130 is Ctrl-C, 143 SIGTERM. Never formats for a terminal: the command line does.
+Exit code 2 is the command line's own (click), 130 is Ctrl-C, 143 SIGTERM. Never formats for a terminal: `program`
+does.
 """
 
 from typing import ClassVar
