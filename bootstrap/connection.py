@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SILENCE_LIMIT_S = 30
 _RECEIVE_BYTES = 64 * 1024
 _RECEIVE_BYTES_MAX = 1024 * 1024  # for the rest of a body whose size is known
+_REPEATABLE_BYTES = 64 * 1024  # of a stream: a hang-up since the last answer shows long before that
 _TIMEVAL_WORD_BYTES = 8  # struct timeval is two C longs; Lambda has 64-bit processors only
 
 
@@ -70,6 +71,35 @@ class Connection:
                 )
             self._reused = False
             self._write(self._open())
+
+    def send_more(self, data: bytes) -> bool:
+        """Write the next part of a body that the last `send` began; return False when the peer takes no more.
+
+        Waits for as long as the peer takes its time: that is the back-pressure of a stream. What has been
+        written is kept for a repetition only while it is small.
+        """
+        socket = self._socket
+        if socket is None:
+            return False
+        if self._reused:
+            self._request += data
+            if len(self._request) > _REPEATABLE_BYTES:
+                self._reused, self._request = False, b""
+        try:
+            socket.sendall(data)
+        except BlockingIOError as error:
+            self.close()
+            raise self._silent("taking a part of a stream") from error
+        except (BrokenPipeError, ConnectionResetError):
+            if not self._reused or _has_answer(socket):
+                return False  # `receive` will tell
+            self.close()
+            self._reused = False
+            self._write(self._open())
+        except OSError as error:
+            self.close()
+            raise self._unreachable(error) from error
+        return True
 
     def close(self) -> None:
         """Close the socket, if there is one; the next `send` opens another."""
@@ -162,3 +192,10 @@ class Connection:
             f"Connecting to the Runtime API at {self._host!r} port {self._port}: found {error!r}. "
             "Check AWS_LAMBDA_RUNTIME_API, and that the platform is running."
         )
+
+
+def _has_answer(socket: "_socket.socket") -> bool:
+    try:
+        return bool(socket.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT))
+    except OSError:
+        return False

@@ -133,9 +133,16 @@ class HandlerNotFoundError(FunctionError):
 
 
 class MarshalError(FunctionError):
-    """The handler's result has no JSON form."""
+    """The handler's result has no JSON form.
+
+    `result` is that result: it may be something to run or to stream, see `live`.
+    """
 
     wire_type = "Runtime.MarshalError"
+
+    def __init__(self, message: str, *, result: object = None) -> None:
+        super().__init__(message)
+        self.result = result
 
 
 class ResponseTooLargeError(FunctionError):

@@ -17,10 +17,46 @@ from .errors import (
 TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FunctionType
 
     from .context import LambdaContext
+    from .settings import Settings
 
     Handler = Callable[[object, LambdaContext], object]
+
+
+# What `types` and `inspect` know by name, without loading them: a function, and the flags of code that gives a
+# generator (0x20), a coroutine (0x80, or 0x100 by `types.coroutine`) or an asynchronous generator (0x200).
+_FUNCTION: type = type(lambda: None)
+_LIVE_CODE_FLAGS = 0x20 | 0x80 | 0x100 | 0x200
+
+
+def load_handler(settings: "Settings") -> "Handler":
+    """Return the function that the loop calls: the handler itself, or for special kinds what stands in for it.
+
+    Classified once, here; the loop knows one kind only. Raises as `resolve_handler` and `kinds` do.
+    """
+    if ":" in settings.handler:
+        from .kinds import load_declared  # noqa: PLC0415  no plain function pays for it
+
+        return load_declared(settings)
+    handler = resolve_handler(settings.handler)
+    if is_plain_function(handler):
+        return handler
+    from .kinds import adapt_handler  # noqa: PLC0415  same
+
+    return adapt_handler(handler, settings)
+
+
+def is_plain_function(handler: object) -> bool:
+    """Whether this is an ordinary `def` of a Lambda handler, for which nothing more needs to be known."""
+    if type(handler) is not _FUNCTION:
+        return False
+    function: FunctionType = handler  # type: ignore[assignment]  # as the line above says
+    code = function.__code__
+    if code.co_flags & _LIVE_CODE_FLAGS:
+        return False
+    return code.co_argcount < 2 or code.co_varnames[1] != "start_response"  # noqa: PLR2004  WSGI's second
 
 
 def resolve_handler(name: str) -> "Handler":

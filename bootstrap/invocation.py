@@ -9,11 +9,13 @@ from .payload import parse_event, parse_json, render_result
 
 TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
+    from .command import Command
     from .handler import Handler
     from .settings import Settings
     from .wire import Response
 
 _HEADER = "lambda-runtime-"
+_FUNCTION: type = type(lambda: None)  # types.FunctionType, without loading it
 
 
 class Invocation:
@@ -70,6 +72,9 @@ def invoke(handler: "Handler", invocation: Invocation, settings: "Settings") -> 
     Raises FunctionError, EventError, and whatever the handler raises; SystemExit ends the process, as it does
     in awslambdaric.
     """
+    if type(handler) is not _FUNCTION and hasattr(handler, "answer_invocation"):
+        command: Command = handler  # type: ignore[assignment]  # nothing else has that method
+        return command.answer_invocation(invocation)
     context = LambdaContext(
         invocation,
         settings,

@@ -6,7 +6,7 @@ An error of the platform's leaves the loop and ends the process. Anything else i
 import posix
 import sys
 
-from .errors import ResponseTooLargeError
+from .errors import MarshalError, PlatformError, ResponseTooLargeError
 from .logs import flush_output, write_record
 
 TYPE_CHECKING = False  # see settings
@@ -52,7 +52,17 @@ def answer(api: "RuntimeApi", invocation: "Invocation", handler: "Handler", sett
     from .invocation import invoke  # noqa: PLC0415  see `serve`
 
     try:
-        body, content_type = invoke(handler, invocation, settings)
+        try:
+            body, content_type = invoke(handler, invocation, settings)
+        except MarshalError as unrendered:
+            from .live import finish  # noqa: PLC0415  results to run or to stream; no plain value comes here
+
+            rendered = finish(api, invocation, unrendered, settings)
+            if rendered is None:
+                return
+            body, content_type = rendered
+    except PlatformError:
+        raise
     except Exception as error:  # noqa: BLE001  the user's handler; SystemExit passes and ends the process
         failure = report_failure(error)
         api.post_error(invocation, failure)

@@ -87,7 +87,7 @@ def render_result(result: object, *, raw_utf8: bool) -> "tuple[bytes, str]":
     try:
         return render_json(result, raw_utf8=raw_utf8), _JSON
     except Exception as error:  # the value's own methods may raise anything
-        raise MarshalError(f"Unable to marshal response: {error}") from error
+        raise MarshalError(f"Unable to marshal response: {error}", result=result) from error
 
 
 def render_json(value: object, *, raw_utf8: bool) -> bytes:

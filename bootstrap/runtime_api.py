@@ -60,12 +60,18 @@ class RuntimeApi:
         """Post the handler's result. Raises ResponseTooLargeError when the platform answers 413."""
         headers = {"Content-Type": content_type}
         response = self._post(f"invocation/{invocation.request_id}/response", body, headers, invocation)
-        if response.status == _PAYLOAD_TOO_LARGE:
-            raise ResponseTooLargeError(
-                f"Posting the response: the platform refuses its {len(body)} bytes as too large "
-                f"({_excerpt(response)}). Return less, or a reference to where the data is."
-            )
-        _require_success("posting the response", response)
+        _require_taken(response, len(body))
+
+    def start_stream(self, invocation: "Invocation", headers: "dict[str, str]") -> "Connection":
+        """Send the head of a response whose body follows; return the connection that takes it in chunks."""
+        path = f"{_BASE}/invocation/{invocation.request_id}/response"
+        everything = {**self._common, **headers, **_echo(invocation)}
+        self._connection.send(render_request("POST", path, everything))
+        return self._connection
+
+    def finish_stream(self, sent_bytes: int) -> None:
+        """Wait for the verdict on a streamed response. Raises ResponseTooLargeError like `post_response`."""
+        _require_taken(self._connection.receive(), sent_bytes)
 
     def post_error(self, invocation: "Invocation", failure: "Failure") -> None:
         """Post the failure of one invocation."""
@@ -89,12 +95,16 @@ class RuntimeApi:
         return self._post(f"invocation/{invocation.request_id}/error", body, _error_headers(failure), invocation)
 
     def _post(self, path: str, body: bytes, headers: "dict[str, str]", invocation: "Invocation | None") -> "Response":
-        headers = {**self._common, **headers}
-        if invocation is not None and invocation.invocation_id:
-            # The platform checks it, so that an answer can never reach another invocation.
-            headers["Lambda-Runtime-Invocation-Id"] = invocation.invocation_id
+        headers = {**self._common, **headers, **_echo(invocation)}
         self._connection.send(render_request("POST", f"{_BASE}/{path}", headers, body=body))
         return self._connection.receive()
+
+
+def _echo(invocation: "Invocation | None") -> "dict[str, str]":
+    if invocation is None or not invocation.invocation_id:
+        return {}
+    # The platform checks it, so that an answer can never reach another invocation.
+    return {"Lambda-Runtime-Invocation-Id": invocation.invocation_id}
 
 
 def _error_headers(failure: "Failure") -> "dict[str, str]":
@@ -106,6 +116,15 @@ def _error_headers(failure: "Failure") -> "dict[str, str]":
     if len(cause) < _XRAY_CAUSE_LIMIT_BYTES:
         headers["Lambda-Runtime-Function-XRay-Error-Cause"] = cause
     return headers
+
+
+def _require_taken(response: "Response", sent_bytes: int) -> None:
+    if response.status == _PAYLOAD_TOO_LARGE:
+        raise ResponseTooLargeError(
+            f"Posting the response: the platform refuses its {sent_bytes} bytes as too large "
+            f"({_excerpt(response)}). Return less, or a reference to where the data is."
+        )
+    _require_success("posting the response", response)
 
 
 def _require_success(doing: str, response: "Response") -> None:

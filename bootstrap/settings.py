@@ -20,7 +20,8 @@ class Settings:
     """What the process was told, read once; not changed afterwards.
 
     `runtime_api` is (host, port), or None when there is no platform. `task_root` is the function's folder.
-    `raw_utf8` says whether JSON leaves non-ASCII text unescaped. `initialization_type` is `on-demand`,
+    `raw_utf8` says whether JSON leaves non-ASCII text unescaped. `streams_web_responses` says whether the callers
+    of a web application take streams. `initialization_type` is `on-demand`,
     `provisioned-concurrency`, `snap-start` or "". The `function_…` and `log_…` texts are what the context
     shows to handlers; each is None when unset.
     """
@@ -36,6 +37,7 @@ class Settings:
         "memory_limit_in_mb",
         "raw_utf8",
         "runtime_api",
+        "streams_web_responses",
         "task_root",
     )
 
@@ -46,6 +48,8 @@ class Settings:
         self.task_root = environ.get("LAMBDA_TASK_ROOT") or working_directory
         self.raw_utf8 = _writes_raw_utf8(environ.get("AWS_EXECUTION_ENV", ""))
         self.initialization_type = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "")
+        # The name and value of AWS's Lambda Web Adapter, so that a function moves over unchanged.
+        self.streams_web_responses = environ.get("AWS_LWA_INVOKE_MODE", "").lower() == "response_stream"
         self.log_level = environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
         self.log_group_name = environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
         self.log_stream_name = environ.get("AWS_LAMBDA_LOG_STREAM_NAME")

@@ -10,7 +10,7 @@ import time
 
 from .connection import Connection
 from .errors import INIT_ERROR_EXIT_CODE, PlatformError, StartError
-from .handler import resolve_handler
+from .handler import load_handler
 from .logs import LogState, render_line, watch_logging, write_record
 from .loop import report_failure, serve
 from .runtime_api import RuntimeApi
@@ -48,7 +48,7 @@ def run(settings: Settings) -> int:
     api = _connect(settings)
     try:
         # Before the first /next: the platform takes an init error only until then.
-        handler = resolve_handler(settings.handler)
+        handler = load_handler(settings)
     except Exception as error:  # noqa: BLE001  the user's module; SystemExit passes, as in awslambdaric
         write_record(render_line("WARNING", _INIT_WARNING, epoch_s=time.time(), request_id=""))
         api.post_init_error(report_failure(error))

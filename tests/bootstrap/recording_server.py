@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from typing import Self
 
 REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
@@ -47,6 +48,8 @@ class Request:
     headers: dict[str, str]
     body: bytes
     connection: int
+    chunks: tuple[bytes, ...] = ()
+    trailers: dict[str, str] = field(default_factory=dict)
 
 
 def render(status: int, body: bytes, headers: dict[str, str] | None = None) -> bytes:
@@ -67,12 +70,14 @@ class RecordingServer:
         piece_bytes: int = 0,
         hang_up_after_answers: bool = False,
         host: str = "127.0.0.1",
+        on_chunk: Callable[[bytes], None] | None = None,
     ) -> None:
         self.requests: list[Request] = []
         self._events = list(events)
         self._answers = answers or {}
         self._piece_bytes = piece_bytes
         self._hang_up = hang_up_after_answers
+        self._on_chunk = on_chunk
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, 0), family=family)
         self._listener.settimeout(_SOCKET_TIMEOUT_S)
@@ -100,7 +105,7 @@ class RecordingServer:
                         pass
 
     def _exchange(self, connection: socket.socket, stream, number: int) -> bool:
-        request = _read_request(stream, number)
+        request = _read_request(stream, number, self._on_chunk)
         if request is None:
             return False
         self.requests.append(request)
@@ -116,14 +121,37 @@ class RecordingServer:
         return not self._hang_up
 
 
-def _read_request(stream, number: int) -> Request | None:
+def _read_request(stream, number: int, on_chunk: Callable[[bytes], None] | None = None) -> Request | None:
     line = stream.readline()
     if not line:
         return None
     method, path, _ = line.decode().split(" ")
-    headers = {}
-    while (line := stream.readline().decode("latin-1").rstrip("\r\n")) != "":
-        name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip()
+    headers = _read_fields(stream)
+    if headers.get("transfer-encoding") == "chunked":
+        chunks = tuple(_read_chunks(stream, on_chunk))
+        return Request(method, path, headers, b"".join(chunks), number, chunks, _read_fields(stream))
     body = stream.read(int(headers.get("content-length", 0)))
     return Request(method, path, headers, body, number)
+
+
+def _read_fields(stream) -> dict[str, str]:
+    fields = {}
+    while (line := stream.readline().decode("latin-1").rstrip("\r\n")) != "":
+        name, _, value = line.partition(":")
+        fields[name.lower()] = value.strip()
+    return fields
+
+
+def _broken_off() -> bytes:
+    raise ConnectionError("the runtime ended in the middle of a body")
+
+
+def _read_chunks(stream, on_chunk: Callable[[bytes], None] | None) -> Iterator[bytes]:
+    """Yield chunks up to the last; with `on_chunk` they are handed over and forgotten, so that any amount fits."""
+    while (size := int(stream.readline() or _broken_off(), 16)) > 0:
+        chunk = stream.read(size)
+        assert stream.read(2) == b"\r\n"
+        if on_chunk is None:
+            yield chunk
+        else:
+            on_chunk(chunk)
