@@ -3,13 +3,14 @@
 Loaded once, in init, and only for them. A kind is declared by a prefix of the handler's name, or recognised by
 the code object of its call: its flags and the names of its parameters, which cost no import of `inspect`.
 
-| kind  | declared          | recognised by                                                        |
-|-------|-------------------|----------------------------------------------------------------------|
-| asgi  | `asgi:app.app`    | asynchronous, with three required parameters; a handler has two      |
-| wsgi  | `wsgi:app.app`    | the second parameter is called `start_response`                      |
-| async |                   | `async def`, with `yield` or without                                 |
-| exec  | `exec:./tool`     |                                                                      |
-| other |                   | any other callable, which is called like a plain function            |
+| kind  | declared       | recognised by                                                   |
+|-------|----------------|-----------------------------------------------------------------|
+| asgi  | `asgi:app.app` | asynchronous, with three required parameters; a handler has two |
+| wsgi  | `wsgi:app.app` | the second parameter is called `start_response`                 |
+| async |                | `async def`, with `yield` or without                            |
+| live  |                | `def` with `yield`                                              |
+| other |                | any other callable, which is called like a plain function       |
+| exec  | `exec:./tool`  |                                                                 |
 
 Never calls the handler.
 """
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _COROUTINE_FLAGS = 0x80 | 0x100  # inspect.CO_COROUTINE, CO_ITERABLE_COROUTINE
 _ASYNC_GENERATOR_FLAG = 0x200  # inspect.CO_ASYNC_GENERATOR
+_GENERATOR_FLAG = 0x20  # inspect.CO_GENERATOR
 _ASGI_PARAMETERS = 3  # scope, receive, send
 
 
@@ -51,7 +53,7 @@ def adapt_handler(handler: "Handler", settings: "Settings") -> "Handler":
 
 
 def recognise(handler: object) -> str:
-    """Return the kind: `asgi`, `wsgi`, `async` or `other`."""
+    """Return the kind: `asgi`, `wsgi`, `async`, `live` or `other`."""
     code, parameters, required = _signature(handler)
     if code is None:
         return "other"
@@ -59,7 +61,9 @@ def recognise(handler: object) -> str:
         return "wsgi"
     if code.co_flags & _COROUTINE_FLAGS and required == _ASGI_PARAMETERS:
         return "asgi"
-    return "async" if code.co_flags & (_COROUTINE_FLAGS | _ASYNC_GENERATOR_FLAG) else "other"
+    if code.co_flags & (_COROUTINE_FLAGS | _ASYNC_GENERATOR_FLAG):
+        return "async"
+    return "live" if code.co_flags & _GENERATOR_FLAG else "other"
 
 
 def _signature(handler: object) -> "tuple[CodeType | None, tuple[str, ...], int]":
@@ -80,7 +84,7 @@ def _signature(handler: object) -> "tuple[CodeType | None, tuple[str, ...], int]
 def _adapt_asgi(handler: "Handler", settings: "Settings") -> "Handler":
     from .asgi import adapt_asgi  # noqa: PLC0415  each kind has its own imports
 
-    return adapt_asgi(handler, settings)  # type: ignore[arg-type]  # an application, not a handler
+    return _adapt_live(adapt_asgi(handler, settings), settings)  # type: ignore[arg-type]  # an application
 
 
 def _adapt_wsgi(handler: "Handler", settings: "Settings") -> "Handler":
@@ -89,10 +93,16 @@ def _adapt_wsgi(handler: "Handler", settings: "Settings") -> "Handler":
     return adapt_wsgi(handler, settings)  # type: ignore[arg-type]  # an application, not a handler
 
 
-def _adapt_async(handler: "Handler", _settings: "Settings") -> "Handler":
+def _adapt_async(handler: "Handler", settings: "Settings") -> "Handler":
     from .coroutines import event_loop  # noqa: PLC0415  it loads asyncio: in init, not in the first invocation
 
     event_loop()
+    return _adapt_live(handler, settings)
+
+
+def _adapt_live(handler: "Handler", _settings: "Settings") -> "Handler":
+    from . import live  # noqa: F401, PLC0415  in init, not in the first invocation
+
     return handler
 
 
@@ -104,5 +114,6 @@ _ADAPTERS: "dict[str, Callable[[Handler, Settings], Handler]]" = {
     "asgi": _adapt_asgi,
     "wsgi": _adapt_wsgi,
     "async": _adapt_async,
+    "live": _adapt_live,
     "other": _adapt_other,
 }

@@ -28,6 +28,8 @@ PEERS = ROOT / ".peers"
 AWSLAMBDARIC = "awslambdaric==4.2.2"
 SAM_CLI = "aws-sam-cli==1.170.0"
 
+WEB_FRAMEWORKS = ("fastapi==0.121.0", "flask==3.1.2", "django==5.2.8", "quart==0.20.0")
+
 _INSTALL_LIMIT_S = 300
 _RIE_NAMES = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
 
@@ -81,6 +83,17 @@ def awslambdaric_python() -> str:
 
     tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
     return str(_install(f"{AWSLAMBDARIC}-{tag}", make) / "bin/python")
+
+
+@pytest.fixture(scope="session")
+def web_frameworks() -> str:
+    """A folder with real ASGI and WSGI frameworks, for the version of Python that runs the tests."""
+
+    def make(folder: Path) -> None:
+        _uv("pip", "install", "--quiet", "--target", str(folder), "--python", sys.executable, *WEB_FRAMEWORKS)
+
+    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    return str(_install(f"web-frameworks-1-{tag}", make))
 
 
 @pytest.fixture(scope="session")
