@@ -1,10 +1,13 @@
 """Which function is the handler: the one named, else the one usual name that exists. Reads source, never runs it.
 
 A handler is `module.function`; the module may be a path (`package/module.function` or `package.module.function`), and
-what the runtime can import, a hyphen included, is a module's name.
+what the runtime can import, a hyphen included, is a module's name. `asgi:` and `wsgi:` before it declare an
+application; `exec:` begins a command of the function's folder instead.
 """
 
 import ast
+import os
+import posixpath
 import re
 import symtable
 import sys
@@ -18,6 +21,7 @@ from builder.errors import FunctionSyntaxError, HandlerError, SourceError
 # In the order in which people meet them: this project's examples, AWS's console, plain Python habit.
 USUAL_NAMES = ("app.handler", "lambda_function.lambda_handler", "main.handler")
 
+_APPLICATIONS = ("asgi", "wsgi")
 _FORM = re.compile(r"[^\s./\\]+(?:[./][^\s./\\]+)*\.[^\W\d]\w*")
 
 
@@ -34,7 +38,7 @@ def module_file(handler: str, files: Collection[str]) -> str | None:
 
     In that order, because the import system prefers the package.
     """
-    module = handler.rpartition(".")[0].replace(".", "/")
+    module = handler.rpartition(":")[2].rpartition(".")[0].replace(".", "/")
     return next((file for file in (f"{module}/__init__.py", f"{module}.py") if file in files), None)
 
 
@@ -81,6 +85,12 @@ def _function(handler: str) -> str:
 
 def _check_asked(source: Path, files: Collection[str], asked: str, *, origin: str, version: tuple[int, int]) -> str:
     where = f" (from {origin})" if origin else ""
+    prefix, _, rest = asked.rpartition(":")
+    if asked.startswith("exec:"):
+        return _check_command(source, files, asked, where)
+    if prefix in _APPLICATIONS:
+        _check_asked(source, files, rest, origin=origin, version=version)
+        return asked
     if not _FORM.fullmatch(asked):
         raise HandlerError(
             f"looking for the handler: {asked!r}{where} is not of the form module.function",
@@ -97,6 +107,24 @@ def _check_asked(source: Path, files: Collection[str], asked: str, *, origin: st
         raise HandlerError(
             f"looking for the handler {asked!r}{where}: {file} defines no {_function(asked)!r}",
             hint=f"Define it at the top level of {file}, or name another with --handler.",
+        )
+    return asked
+
+
+def _check_command(source: Path, files: Collection[str], asked: str, where: str) -> str:
+    """`exec:./tool arguments`: a command with a slash is a file of the folder, any other is looked up in the image."""
+    command, *_ = asked.removeprefix("exec:").split(maxsplit=1) or [""]
+    if not command:
+        raise HandlerError(
+            f"looking for the handler: {asked!r}{where} names no command", hint="For example exec:./tool."
+        )
+    if "/" not in command or command.startswith("/"):
+        return asked
+    file = posixpath.normpath(command)
+    if file not in files or not os.access(source / file, os.X_OK):
+        raise HandlerError(
+            f"looking for the handler {asked!r}{where}: {file!r} is no executable file of {source}",
+            hint="Check the name, that .dockerignore does not leave it out, and chmod +x it.",
         )
     return asked
 
