@@ -24,6 +24,14 @@ Which module does what, in the order of a start:
 | `invocation`  | one event: headers, context, call, result                     | while `/next` is away   |
 | `context`     | the second argument of handlers                               | while `/next` is away   |
 | `payload`     | JSON as Lambda's Python does it                               | while `/next` is away   |
+| `kinds`       | handlers that are no plain functions                          | for those               |
+| `live`        | results to run or to stream                                   | with the first of them  |
+| `streaming`   | the bytes of a streamed response                              | with `live`             |
+| `coroutines`  | the one event loop                                            | for `async def`         |
+| `web_request` | an HTTP event → a request                                     | for web applications    |
+| `web_response`| a response → the answer its sender understands                | for web applications    |
+| `asgi`, `wsgi`| an application as a handler                                   | for their applications  |
+| `command`     | a command as a handler                                        | for `exec:`             |
 | `failure`     | an exception → error body, X-Ray cause, log record            | with the first failure  |
 """
 

@@ -159,7 +159,7 @@ class EventError(BootstrapError):
 
 
 class UnmarshalError(EventError):
-    """The event says it is JSON and is not."""
+    """The event says it is JSON and is not, or it is for a web application and is no HTTP request."""
 
     wire_type = "Runtime.UnmarshalError"
 
