@@ -15,6 +15,7 @@ import binascii
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 from .errors import UnmarshalError
+from .wire import header_text
 
 TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 # What a URL may hold unquoted: the characters of RFC 3986, with `%`, because the rest is quoted already.
 _URL_CHARACTERS = "!$&'()*+,;=:@/?%-._~[]"
 _SHOWN_KEYS = 10
+_ANY = "surrogatepass"  # JSON can carry half a character, and a query string has to carry on
 
 
 class WebRequest:
@@ -60,18 +62,20 @@ class WebRequest:
         http = _object(context.get("http"))
         self.kind = kind
         self.takes_multiple_values = kind == V1 or isinstance(event.get("multiValueHeaders"), dict)
-        self.method = _text(http.get("method") if kind == V2 else event.get("httpMethod")).upper() or "GET"
+        self.method = _token(http.get("method") if kind == V2 else event.get("httpMethod")).upper() or "GET"
         self.headers = list(_headers(event))
         path, self.root_path = _paths(kind, event, context)
-        self.raw_path = quote(path, safe=_URL_CHARACTERS).encode("ascii")
+        self.raw_path = _quote(path)
         self.path = unquote_to_bytes(self.raw_path).decode("utf-8", "replace")
         self.query_string = _query_string(kind, event)
         self.body = _body(event)
-        self.scheme = (self.header("x-forwarded-proto") or "https").lower()
-        protocol = _text(http.get("protocol") or context.get("protocol"))
+        self.scheme = _token(self.header("x-forwarded-proto") or "https").lower()
+        protocol = _token(http.get("protocol") or context.get("protocol"))
         self.http_version = protocol.partition("/")[2] or "1.1"
-        self.client = self._find_client(_text(http.get("sourceIp") or _object(context.get("identity")).get("sourceIp")))
-        self.server = self._find_server(_text(context.get("domainName")))
+        self.client = self._find_client(
+            _token(http.get("sourceIp") or _object(context.get("identity")).get("sourceIp"))
+        )
+        self.server = self._find_server(_token(context.get("domainName")))
 
     def header(self, name: str) -> str:
         """Return the first header of that name (in lower case), or ""."""
@@ -81,11 +85,11 @@ class WebRequest:
     def _find_client(self, source_ip: str) -> "tuple[str, int] | None":
         if not source_ip:
             # The last entry is what the load balancer itself has seen; those before it are what it was told.
-            source_ip = self.header("x-forwarded-for").rpartition(",")[2].strip()
+            source_ip = _token(self.header("x-forwarded-for")).rpartition(",")[2].strip()
         return (source_ip, 0) if source_ip else None
 
     def _find_server(self, domain: str) -> "tuple[str, int]":
-        host = self.header("host") or domain or "localhost"
+        host = _token(self.header("host")) or domain or "localhost"
         name, colon, port = host.rpartition(":")
         if not colon or not _is_port(port):  # no port, or the inside of an IPv6 address
             name, port = host, self.header("x-forwarded-port")
@@ -137,11 +141,11 @@ def _headers(event: "Object") -> "Iterator[tuple[bytes, bytes]]":
 def _query_string(kind: str, event: "Object") -> bytes:
     raw = event.get("rawQueryString")
     if kind == V2:
-        return quote(_text(raw), safe=_URL_CHARACTERS).encode("ascii")
+        return _quote(_text(raw))
     pairs = _pairs(event, "multiValueQueryStringParameters", "queryStringParameters")
     if kind == ALB:  # it passes on what it got, still encoded
-        return "&".join(quote(f"{name}={value}", safe=_URL_CHARACTERS) for name, value in pairs).encode("ascii")
-    return "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in pairs).encode("ascii")
+        return _quote("&".join(f"{name}={value}" for name, value in pairs))
+    return "&".join("=".join(quote_plus(text, errors=_ANY) for text in pair) for pair in pairs).encode("ascii")
 
 
 def _pairs(event: "Object", multiple: str, single: str) -> "Iterator[tuple[str, str]]":
@@ -159,7 +163,7 @@ def _pairs(event: "Object", multiple: str, single: str) -> "Iterator[tuple[str, 
 def _body(event: "Object") -> bytes:
     body = _text(event.get("body"))
     if not event.get("isBase64Encoded"):
-        return body.encode("utf-8", "surrogatepass")
+        return body.encode("utf-8", _ANY)
     try:
         return binascii.a2b_base64(body)
     except ValueError as error:
@@ -168,11 +172,15 @@ def _body(event: "Object") -> bytes:
         ) from error
 
 
+def _quote(text: str) -> bytes:
+    return quote(text, safe=_URL_CHARACTERS, errors=_ANY).encode("ascii")
+
+
 def _header_bytes(value: str) -> bytes:
     try:
         return value.encode("latin-1")
     except UnicodeEncodeError:
-        return value.encode("utf-8", "surrogatepass")
+        return value.encode("utf-8", _ANY)
 
 
 def _object(value: object) -> "Object":
@@ -181,6 +189,11 @@ def _object(value: object) -> "Object":
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def _token(value: object) -> str:
+    """Return what applications expect to be ASCII, with `?` for anything else."""
+    return header_text(_text(value))
 
 
 def _is_port(text: str) -> bool:

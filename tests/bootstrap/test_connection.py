@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
+import time
 
 import pytest
 
@@ -140,6 +142,66 @@ def test_nobody_there_is_a_clear_error(host) -> None:
         port = listener.getsockname()[1]
     with pytest.raises(UnreachableError, match=f"port {port}: found .*Check AWS_LAMBDA_RUNTIME_API"):
         Connection(host, port).send(POST)
+
+
+HEAD = render_request("POST", "/x/response", {"Host": "h", "Transfer-Encoding": "chunked"})
+
+
+def test_an_answer_before_the_end_of_a_stream_is_heard_and_the_stream_not_repeated() -> None:
+    """A peer that refuses in mid-stream and closes is understood; `send_more` says that it takes no more."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+
+        def refuse() -> None:
+            peer, _ = listener.accept()
+            peer.recv(1000)
+            peer.sendall(render(413, b"too large", {"Connection": "close"}))
+            peer.shutdown(socket.SHUT_WR)
+            taken = 0
+            while taken < 1_000_000:
+                taken += len(peer.recv(1 << 20))
+            peer.close()
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        connection = Connection("127.0.0.1", listener.getsockname()[1])
+        connection.send(HEAD)
+        sent = 0
+        while connection.send_more(b"%x\r\n%b\r\n" % (1000, b"x" * 1000)):
+            sent += 1
+            assert sent < 1_000_000
+        thread.join(20)
+        with pytest.raises(UnreachableError) if _was_reset(connection) else contextlib.nullcontext():
+            assert connection.receive().status == 413
+        connection.close()
+
+
+def _was_reset(connection: Connection) -> bool:
+    """Whether the kernel has thrown the answer away: it does when a reset overtakes the reader."""
+    try:
+        return not connection._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:
+        return True
+
+
+def test_a_stream_begun_on_a_connection_that_was_closed_meanwhile_goes_out_whole() -> None:
+    """What has been written is written again, once and in order, on a new connection."""
+    with RecordingServer([], hang_up_after_answers=True) as server:
+        connection = connect(server)
+        for _ in range(3):
+            connection.send(HEAD)
+            assert connection.send_more(b"3\r\none\r\n")
+            time.sleep(0.05)  # lets the reset of the closed connection arrive; without it the last part finds out
+            assert connection.send_more(b"3\r\ntwo\r\n")
+            assert connection.send_more(b"0\r\n\r\n")
+            assert connection.receive().status == 202
+        connection.close()
+    assert [request.chunks for request in server.requests] == [(b"one", b"two")] * 3
+
+
+def test_nothing_goes_out_without_a_connection() -> None:
+    """A stream that was never begun takes nothing."""
+    assert not Connection("127.0.0.1", 1).send_more(b"x")
 
 
 def test_an_answer_before_the_end_of_the_request_is_heard() -> None:

@@ -11,7 +11,7 @@ from bootstrap.errors import MarshalError
 from bootstrap.failure import describe_failure
 from bootstrap.streaming import body_bytes, render_prelude, render_trailers
 from tests.bootstrap.recording_server import REQUEST_ID, Event, RecordingServer, render
-from tests.bootstrap.runtime_process import VERSIONS, require_python, run_runtime, write_function
+from tests.bootstrap.runtime_process import UNREACHABLE, VERSIONS, require_python, run_runtime, write_function
 
 CASES = '''
 import asyncio, sys
@@ -225,6 +225,25 @@ def handler(event, context):
     outcome = run_runtime(tmp_path, server=RecordingServer([Event()], on_chunk=note))
     assert seen == [b"first", b"second"]
     assert outcome.answers[0].trailers == {}
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_generator_is_closed_when_nobody_listens_any_more(kind, tmp_path) -> None:
+    """A platform that hangs up in mid-stream ends an endless generator, `finally` included, and the process."""
+    source = f"""
+{kind} handler(event, context):
+    try:
+        while True: yield b"x" * 100_000
+    finally: print("closed")
+"""
+
+    def hang_up(_chunk: bytes) -> None:
+        raise ConnectionError
+
+    server = RecordingServer([Event()], on_chunk=hang_up)
+    outcome = run_runtime(write_function(tmp_path, app=source), server=server)
+    assert (outcome.stdout, outcome.exit_code) == ("closed\n", UNREACHABLE)
+    assert "in the middle of" in outcome.stderr or "closed before the answer" in outcome.stderr
 
 
 @pytest.mark.parametrize("kind", ["def", "async def"])

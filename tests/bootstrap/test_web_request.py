@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bootstrap.asgi import render_scope
 from bootstrap.errors import UnmarshalError
 from bootstrap.web_request import parse_request
+from bootstrap.web_response import render_answer
+from bootstrap.wsgi import render_environ
 from tests.bootstrap.web_events import alb, v1, v2
 
 KINDS = [v1, v2, alb]
@@ -134,3 +139,31 @@ def test_other_events_are_refused(event) -> None:
     """A queue's or a schedule's event is no request, and the error says which events are."""
     with pytest.raises(UnmarshalError, match=r"which is no HTTP request\. Send the events of a function URL"):
         parse_request(event)
+
+
+TEXT = st.text(st.characters(), max_size=8)  # surrogates too: JSON can carry them
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | TEXT
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3))
+KEYS = sorted({*v1(), *v2(), *alb(), "cookies"})
+CONTEXT_KEYS = ["http", "elb", "stage", "path", "identity", "domainName", "protocol"]
+
+
+@given(
+    make=st.sampled_from(KINDS),
+    more=st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4),
+    context=st.dictionaries(st.sampled_from(CONTEXT_KEYS), VALUES, max_size=3),
+)
+def test_whatever_the_event_it_is_a_request_or_the_senders_error(make, more, context) -> None:
+    """Any value in any place gives a request that both kinds of application can be shown, or UnmarshalError."""
+    event = {**make(), **more}
+    if isinstance(event["requestContext"], dict):
+        event["requestContext"] = {**event["requestContext"], **context}
+    try:
+        request = parse_request(event)
+    except UnmarshalError:
+        return
+    assert render_scope(request)["raw_path"].isascii()
+    environ = render_environ(request)
+    texts = [value for key, value in environ.items() if not key.startswith("wsgi.")]
+    assert all(ord(character) < 256 for text in texts for character in text)
+    assert render_answer(request, 200, [("a", "b")], b"")["statusCode"] == 200
