@@ -114,12 +114,12 @@ class _Response:
 def _answer(application: "Application", environ: "dict[str, object]", request: "WebRequest") -> object:
     response = _Response()
     try:
-        parts = list(_body(application, environ, response))
+        body = b"".join(_body(application, environ, response))
         response.head()
+        return render_answer(request, response.status, response.headers, body)
     except Exception as error:  # noqa: BLE001  the user's application
         _report(error)
         return render_failed_answer(request)
-    return render_answer(request, response.status, response.headers, b"".join(parts))
 
 
 def _stream(application: "Application", environ: "dict[str, object]") -> "Iterator[object]":

@@ -173,7 +173,8 @@ def test_responses_stream_where_it_is_declared_and_taken(cases, event, streamed)
     assert "after the response" in outcome.stdout
 
 
-def test_a_streamed_part_is_out_before_the_application_goes_on(cases) -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_streamed_part_is_out_before_the_application_goes_on(cases, version) -> None:
     """`send` returns when the platform has the part, so that an application can be held back by its reader."""
     seen = []
 
@@ -183,7 +184,8 @@ def test_a_streamed_part_is_out_before_the_application_goes_on(cases) -> None:
             (cases / "sign").touch()
 
     server = RecordingServer([Event(json.dumps(v2()).encode())], on_chunk=note)
-    outcome = run_runtime(cases, "cases.step", server=server, environment=STREAMS)
+    python = require_python(version)
+    outcome = run_runtime(cases, "cases.step", server=server, environment=STREAMS, python=python)
     assert seen[1:] == [b"first", b"second"]
     assert outcome.answers[0].trailers == {}
 

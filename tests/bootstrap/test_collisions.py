@@ -78,6 +78,23 @@ def test_failures_are_reported_beside_files_named_like_the_standard_library(name
     assert len(json.loads(error.body)["stackTrace"]) == 1
 
 
+KINDS = {
+    "async def handler(event, context): return 1": "1",
+    "def handler(event, context): yield '1'": "1",
+    "async def handler(event, context): yield '1'": "1",
+    "def handler(environ, start_response): return 1 / 0": "Runtime.UnmarshalError",
+    "async def handler(scope, receive, send): return 1 / 0": "Runtime.UnmarshalError",
+}
+
+
+@pytest.mark.parametrize("source", KINDS)
+def test_every_kind_of_handler_works_beside_files_with_our_names(source, tmp_path) -> None:
+    """What a kind loads of ours is ours, whatever lies in the function's folder."""
+    write_function(tmp_path, **dict.fromkeys(OWN_NAMES, "raise SystemExit(99)"), app=source)
+    (answer,) = run_runtime(tmp_path, events=[Event()]).answers
+    assert KINDS[source] in answer.body.decode()
+
+
 def test_the_package_imports_under_its_public_name() -> None:
     """Tools and tests import bootstrap.X as any package."""
     from bootstrap.wire import ResponseReader  # noqa: PLC0415  the import is the test

@@ -51,6 +51,12 @@ def late(environ, start_response):
 def silent(environ, start_response): return [b"x"]
 def twice(environ, start_response):
     start_response("200 OK", []); start_response("200 OK", [])
+def text(environ, start_response):
+    start_response("200 OK", [])
+    return ["text"]
+def bad_header(environ, start_response):
+    start_response("200 OK", [(1, 2)])
+    return []
 def no_status(environ, start_response): start_response("OK", [])
 """
 
@@ -109,6 +115,8 @@ def test_every_way_to_respond(cases, handler, status, body) -> None:
         ("late", "ValueError: in between"),
         ("silent", "WsgiError: Reading a response: found none started."),
         ("twice", "WsgiError: Starting a response: found it already started."),
+        ("text", "TypeError: "),
+        ("bad_header", "AttributeError: "),
         ("no_status", "WsgiError: Starting a response: found status 'OK'."),
     ],
 )
