@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _VERSIONS = {"version": "3.0", "spec_version": "2.3"}
-_SHUTDOWN_LIMIT_S = 1.5  # Lambda gives a process 2 s after SIGTERM, and 0.5 s where no extension is registered
+_SHUTDOWN_LIMIT_S = 1.5  # Lambda's shutdown phase lasts 2 s at most, and others share it
 
 
 class AsgiError(Exception):

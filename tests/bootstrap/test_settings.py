@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bootstrap.errors import MalformedAddressError, NoHandlerError
-from bootstrap.settings import parse_address, parse_settings, search_path
+from bootstrap.settings import Settings, parse_address, parse_settings, search_path
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,12 @@ LAYER, OPT = "/opt/python/lib/python3.13/site-packages", "/opt/python"
 def test_the_function_comes_first_then_layers(current, folders, result) -> None:
     """The order is task root, layers that exist, then what Python had, each entry once."""
     assert search_path(current, "/task", version=(3, 13), is_folder=folders.__contains__) == result
+
+
+@pytest.mark.parametrize(
+    ("value", "streams"), [("response_stream", True), ("RESPONSE_STREAM", True), ("buffered", False), ("", False)]
+)
+def test_web_responses_stream_only_where_it_is_said(value, streams) -> None:
+    """The Lambda Web Adapter's variable and its two values, in any case."""
+    settings = Settings("app.app", {"AWS_LWA_INVOKE_MODE": value}, working_directory="/w")
+    assert settings.streams_web_responses is streams
