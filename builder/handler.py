@@ -22,7 +22,7 @@ from builder.errors import FunctionSyntaxError, HandlerError, SourceError
 USUAL_NAMES = ("app.handler", "lambda_function.lambda_handler", "main.handler")
 
 _APPLICATIONS = ("asgi", "wsgi")
-_FORM = re.compile(r"[^\s./\\]+(?:[./][^\s./\\]+)*\.[^\W\d]\w*")
+_FORM = re.compile(r"[^\s./\\:]+(?:[./][^\s./\\:]+)*\.[^\W\d]\w*")
 
 
 class _Binding(Enum):
@@ -123,7 +123,7 @@ def _check_command(source: Path, files: Collection[str], asked: str, where: str)
     file = posixpath.normpath(command)
     if file not in files or not os.access(source / file, os.X_OK):
         raise HandlerError(
-            f"looking for the handler {asked!r}{where}: {file!r} is no executable file of {source}",
+            f"looking for the handler {asked!r}{where}: {file} is no executable file of {source}",
             hint="Check the name, that .dockerignore does not leave it out, and chmod +x it.",
         )
     return asked
