@@ -11,6 +11,8 @@ from .logs import flush_output, write_record
 
 TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .failure import Failure
     from .handler import Handler
     from .invocation import Invocation
@@ -31,14 +33,14 @@ def serve(api: "RuntimeApi", handler: "Handler", settings: "Settings", log_state
     # needs loads while the platform fetches it.
     api.request_next()
     _load_invocation()
-    from .invocation import parse_invocation  # noqa: PLC0415  loaded by the line above
+    from .invocation import invoke, parse_invocation  # noqa: PLC0415  loaded by the line above
 
     while True:
         invocation = parse_invocation(api.read_next())
         log_state.request_id = invocation.request_id
         log_state.tenant_id = invocation.tenant_id
         set_trace_id(invocation.trace_id)
-        answer(api, invocation, handler, settings)
+        answer(api, invocation, handler, settings=settings, invoke=invoke)
         # Straight after the answer: the invocation is billed until the platform sees this request.
         api.request_next()
 
@@ -47,10 +49,15 @@ def _load_invocation() -> None:
     from . import invocation  # noqa: F401, PLC0415  loads payload and context too
 
 
-def answer(api: "RuntimeApi", invocation: "Invocation", handler: "Handler", settings: "Settings") -> None:
-    """Call the handler and post what comes of it, a response or an error."""
-    from .invocation import invoke  # noqa: PLC0415  see `serve`
-
+def answer(
+    api: "RuntimeApi",
+    invocation: "Invocation",
+    handler: "Handler",
+    *,
+    settings: "Settings",
+    invoke: "Callable[[Handler, Invocation, Settings], tuple[bytes, str]]",
+) -> None:
+    """Call the handler and post what comes of it, a response or an error; `invoke` is `invocation.invoke`."""
     try:
         body, content_type = invoke(handler, invocation, settings)
     except Exception as error:  # noqa: BLE001  the user's handler; SystemExit passes and ends the process

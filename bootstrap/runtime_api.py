@@ -20,7 +20,8 @@ _BASE = "/2018-06-01/runtime"
 # No package version: it says nothing that the image's digest does not.
 _USER_AGENT = "firkin-bootstrap python/{}.{}.{}".format(*sys.version_info)
 _JSON = "application/json"
-_OK, _PAYLOAD_TOO_LARGE, _REDIRECTION = 200, 413, 300
+_INVOCATION_ID = "Lambda-Runtime-Invocation-Id"
+_OK, _ACCEPTED, _PAYLOAD_TOO_LARGE, _REDIRECTION = 200, 202, 413, 300
 # awslambdaric drops the header from here on; a larger one makes the platform refuse the whole message.
 _XRAY_CAUSE_LIMIT_BYTES = 1024 * 1024
 _QUOTED_BYTES = 200  # how much of an unexpected answer goes into a message
@@ -33,13 +34,17 @@ class RuntimeApi:
     status that it does not handle: all of them mean that the process must end.
     """
 
-    __slots__ = ("_common", "_connection", "_next", "_raw_utf8")
+    __slots__ = ("_common", "_connection", "_next", "_raw_utf8", "_response_middle")
 
     def __init__(self, connection: "Connection", *, authority: str, raw_utf8: bool) -> None:
         self._connection = connection
         self._raw_utf8 = raw_utf8
         self._common = {"Host": authority, "User-Agent": _USER_AGENT}
         self._next = render_request("GET", f"{_BASE}/invocation/next", self._common)
+        # What is the same in the head of every response, between the request id and the content type.
+        self._response_middle = (
+            f"/response HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: {_USER_AGENT}\r\nContent-Type: "
+        )
 
     def request_next(self) -> None:
         """Ask for the next event without waiting for it.
@@ -58,8 +63,16 @@ class RuntimeApi:
 
     def post_response(self, invocation: "Invocation", body: bytes, content_type: str) -> None:
         """Post the handler's result. Raises ResponseTooLargeError when the platform answers 413."""
-        headers = {"Content-Type": content_type}
-        response = self._post(f"invocation/{invocation.request_id}/response", body, headers, invocation)
+        # The platform checks the id that it gave, so that an answer can never reach another invocation.
+        echo = f"\r\n{_INVOCATION_ID}: {invocation.invocation_id}" if invocation.invocation_id else ""
+        head = (
+            f"POST {_BASE}/invocation/{invocation.request_id}{self._response_middle}{content_type}{echo}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        self._connection.send(head.encode("utf-8", "surrogateescape"), body)
+        response = self._connection.receive()
+        if response.status == _ACCEPTED:
+            return
         if response.status == _PAYLOAD_TOO_LARGE:
             raise ResponseTooLargeError(
                 f"Posting the response: the platform refuses its {len(body)} bytes as too large "
@@ -91,8 +104,7 @@ class RuntimeApi:
     def _post(self, path: str, body: bytes, headers: "dict[str, str]", invocation: "Invocation | None") -> "Response":
         headers = {**self._common, **headers}
         if invocation is not None and invocation.invocation_id:
-            # The platform checks it, so that an answer can never reach another invocation.
-            headers["Lambda-Runtime-Invocation-Id"] = invocation.invocation_id
+            headers[_INVOCATION_ID] = invocation.invocation_id
         self._connection.send(render_request("POST", f"{_BASE}/{path}", headers, body=body))
         return self._connection.receive()
 
