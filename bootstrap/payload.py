@@ -140,20 +140,15 @@ def _is_decimal(value: object) -> bool:
 
 
 def _holds_named_tuple(value: object) -> bool:
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        values: Iterable[object]
-        if isinstance(item, dict):
-            values = item.values()
-        elif isinstance(item, tuple) and hasattr(item, "_asdict"):
-            return True
-        elif isinstance(item, (list, tuple)):
-            values = item
-        else:
-            continue
-        if not _ATOMS.issuperset(map(type, values)):
-            pending += [inner for inner in values if type(inner) not in _ATOMS]
+    # Level by level, and not value by value: the work on each is done in comprehensions and by class.
+    level = [value]
+    while level:
+        for kind in set(map(type, level)):
+            if issubclass(kind, tuple) and hasattr(kind, "_asdict"):
+                return True
+        groups: list[Iterable[object]] = [item.values() for item in level if isinstance(item, dict)]
+        groups += [item for item in level if isinstance(item, (list, tuple))]
+        level = [inner for group in groups for inner in group if type(inner) not in _ATOMS]
     return False
 
 
