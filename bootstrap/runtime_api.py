@@ -20,6 +20,7 @@ _BASE = "/2018-06-01/runtime"
 # No package version: it says nothing that the image's digest does not.
 _USER_AGENT = "firkin-bootstrap python/{}.{}.{}".format(*sys.version_info)
 _JSON = "application/json"
+_ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
 _INVOCATION_ID = "Lambda-Runtime-Invocation-Id"
 _OK, _ACCEPTED, _PAYLOAD_TOO_LARGE, _REDIRECTION = 200, 202, 413, 300
 # awslambdaric drops the header from here on; a larger one makes the platform refuse the whole message.
@@ -91,11 +92,32 @@ class RuntimeApi:
         """
         self._post_error(invocation, failure)
 
-    def post_init_error(self, failure: "Failure") -> None:
-        """Post why the function cannot be loaded; only valid before the first `request_next`."""
-        body = failure.body("", raw_utf8=self._raw_utf8)
-        response = self._post("init/error", body, _error_headers(failure), None)
-        _require_success("posting the init error", response)
+    def post_init_error(self, failure: "Failure", *, error_type: "str | None" = None) -> None:
+        """Post why the function cannot be loaded; only valid before the first `request_next`.
+
+        `error_type` is what the header says when it is not the failure's own type.
+        """
+        _require_success("posting the init error", self._post_start_error("init/error", failure, error_type))
+
+    def wait_for_restore(self) -> None:
+        """Say that a snapshot may be taken; return, in a restored process, when an event can be asked for."""
+        self._connection.send(render_request("GET", f"{_BASE}/restore/next", self._common))
+        response = self._connection.receive(patient=True)
+        if response.status != _OK:
+            raise _refused("waiting for the restore", response)
+        # The other end of this connection may be of another life.
+        self._connection.close()
+
+    def post_restore_error(self, failure: "Failure") -> None:
+        """Post why the process cannot go on after its restore."""
+        response = self._post_start_error("restore/error", failure, "Runtime.AfterRestoreError")
+        _require_success("posting the restore error", response)
+
+    def _post_start_error(self, path: str, failure: "Failure", error_type: "str | None") -> "Response":
+        headers = _error_headers(failure)
+        if error_type is not None:
+            headers[_ERROR_TYPE] = error_type
+        return self._post(path, failure.body("", raw_utf8=self._raw_utf8), headers, None)
 
     def _post_error(self, invocation: "Invocation", failure: "Failure") -> "Response":
         body = failure.body(invocation.request_id, raw_utf8=self._raw_utf8)
@@ -112,7 +134,7 @@ class RuntimeApi:
 def _error_headers(failure: "Failure") -> "dict[str, str]":
     headers = {
         "Content-Type": _JSON,
-        "Lambda-Runtime-Function-Error-Type": header_text(failure.error_type),
+        _ERROR_TYPE: header_text(failure.error_type),
     }
     cause = failure.xray_cause()
     if len(cause) < _XRAY_CAUSE_LIMIT_BYTES:
