@@ -42,7 +42,7 @@ class JsonFormatter(logging.Formatter):
 def _exception_fields(record: logging.LogRecord) -> "dict[str, object]":
     kind, error, trace = record.exc_info or (None, None, None)
     return {
-        "stackTrace": traceback.format_tb(trace) if record.exc_info else None,
+        "stackTrace": traceback.format_tb(trace) if trace is not None else None,
         "errorType": kind.__name__ if kind is not None else None,
         "errorMessage": str(error) if error is not None else None,
     }
