@@ -27,6 +27,7 @@ Which module does what, in the order of a start:
 | `invocation`  | one event: headers, context, call, result                     | while `/next` is away   |
 | `context`     | the second argument of handlers                               | while `/next` is away   |
 | `payload`     | JSON as Lambda's Python does it                               | while `/next` is away   |
+| `payload_package` | the same without CPython's accelerator                    | where that is missing   |
 | `failure`     | an exception → error body, X-Ray cause, log record            | with the first failure  |
 """
 
