@@ -194,3 +194,32 @@ def test_a_large_answer_that_stops_is_not_waited_for() -> None:
         peer.close()
         with pytest.raises(UnreachableError, match="closed in the middle of the answer"):
             connection.receive()
+
+
+def test_an_answer_like_the_last_one_is_known_and_any_other_is_read() -> None:
+    """Equal bytes give the remembered answer; one byte more, less or different is read as if nothing had been."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connection = Connection("127.0.0.1", listener.getsockname()[1])
+        connection.send(POST)
+        peer, _ = listener.accept()
+        answers = [render(202, b"{}"), render(202, b"{}"), render(202, b"[]"), render(413, b"{}"), render(202, b"{}")]
+        found = []
+        for answer in answers:
+            peer.sendall(answer)
+            found.append(connection.receive())
+            connection.send(POST)
+        assert [(f.status, f.body) for f in found] == [(202, b"{}")] * 2 + [(202, b"[]"), (413, b"{}"), (202, b"{}")]
+        assert found[0] is found[1]
+        peer.sendall(answers[0] + b"surplus")
+        assert connection.receive().status == 202
+        assert connection._socket is None
+        peer.close()
+
+
+def test_the_first_piece_of_an_answer_is_not_taken_for_a_known_one() -> None:
+    """An answer in pieces is never remembered, so its first piece alone cannot stand for it."""
+    whole = render(202, b"0123456789")
+    with RecordingServer([], answers={"response": whole}, piece_bytes=len(whole) - 5) as server:
+        connection = connect(server)
+        assert [exchange(connection).body for _ in range(3)] == [b"0123456789"] * 3
+        connection.close()

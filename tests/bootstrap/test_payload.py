@@ -189,3 +189,18 @@ def test_without_the_accelerator_the_package_does_the_same(other_payload, raw) -
     for unknown in (object(), {1}, bomb):
         with pytest.raises(MarshalError, match=r"^Unable to marshal response: "):
             other_payload.render_result(unknown, raw_utf8=raw)
+
+
+class Kept(dict[str, object]):
+    pass
+
+
+@pytest.mark.parametrize("depth", [0, 1, 100])
+def test_named_tuples_are_found_wherever_they_are(depth) -> None:
+    """In built-in containers and derived ones, at any depth; a result without any is written as it is."""
+    value: object = Kept(p=(Point(1, b"t"),))
+    plain: object = {"p": [{"x": 1, "y": "t"}]}
+    for _ in range(depth):
+        value, plain = [Kept(a=value)], [{"a": plain}]
+    assert render_json(value, raw_utf8=False) == json.dumps(plain).encode()
+    assert render_json([Kept(a=(1,))], raw_utf8=False) == b'[{"a": [1]}]'
