@@ -3,7 +3,8 @@
 `http.client` costs more to import than the whole runtime, so the loop owns this strict subset. A response has
 a status line of HTTP/1.1 (or 1.0, for small test servers), header lines without folding, and a body framed by
 Content-Length or by chunks; 204 and 304 have none. Anything else (a body that ends with the connection, an
-interim 1xx, two framings at once) is a `ProtocolError`. Never reads, writes or waits.
+interim 1xx, two framings at once) is a `ProtocolError`. Never reads, writes or waits. It is longer than its
+neighbours because the automaton and the short way around it have to agree, and share what they parse with.
 
 The reader is a small automaton. Each state has one step, which takes what it needs from the front of the
 buffer and names the next state, or returns None: more bytes are needed. How the bytes were split on the way
