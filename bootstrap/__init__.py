@@ -14,16 +14,20 @@ Which module does what, in the order of a start:
 | `settings`    | arguments and environment → one value                         | first                   |
 | `errors`      | the tree of what can go wrong, by blame                       | first                   |
 | `standalone`  | `docker run` without a Runtime API: exec the emulator         | only then               |
-| `logs`        | text log records, and the watch for an import of `logging`    | first                   |
+| `logs`        | where records go, and the watch for an import of `logging`    | first                   |
 | `log_bridge`  | the handler on the root logger                                | when `logging` is       |
+| `log_json`    | its JSON records                                              | the same, if configured |
 | `wire`        | HTTP/1.1, the subset spoken here; no sockets                  | first                   |
 | `connection`  | the one socket                                                | first                   |
 | `runtime_api` | the Runtime API's calls                                       | first                   |
 | `handler`     | `app.handler` → the function                                  | first                   |
+| `snapshot`    | SnapStart's hooks                                             | only for SnapStart      |
+| `termination` | SIGTERM                                                       | first                   |
 | `loop`        | next, invoke, answer, for ever                                | first                   |
 | `invocation`  | one event: headers, context, call, result                     | while `/next` is away   |
 | `context`     | the second argument of handlers                               | while `/next` is away   |
 | `payload`     | JSON as Lambda's Python does it                               | while `/next` is away   |
+| `payload_package` | the same without CPython's accelerator                    | where that is missing   |
 | `kinds`       | handlers that are no plain functions                          | for those               |
 | `live`        | results to run or to stream                                   | with the first of them  |
 | `streaming`   | the bytes of a streamed response                              | with `live`             |

@@ -14,7 +14,7 @@ import asyncio
 import atexit
 import contextlib
 
-from .coroutines import event_loop
+from .coroutines import EventLoop, event_loop
 from .web_request import ALB, parse_request
 from .web_response import render_answer, render_failed_answer, render_failed_stream, render_head
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .context import LambdaContext
     from .handler import Handler
+    from .logs import LogState
     from .settings import Settings
     from .web_request import WebRequest
 
@@ -41,14 +42,15 @@ class AsgiError(Exception):
     """The application does not do what ASGI says, or refuses to start."""
 
 
-def adapt_asgi(application: "Application", settings: "Settings") -> "Handler":
+def adapt_asgi(application: "Application", settings: "Settings", log_state: "LogState") -> "Handler":
     """Start the application's lifespan; return a handler for HTTP events that calls it.
 
     Raises what the application raises while it starts, or AsgiError with what it says about it.
     """
     lifespan = _Lifespan(application)
-    event_loop().run(lifespan.start())
-    atexit.register(lifespan.stop_at_exit)
+    loop = event_loop(log_state)
+    loop.run(lifespan.start())
+    atexit.register(lifespan.stop_at_exit, loop)
 
     def handler(event: object, context: "LambdaContext") -> object:
         request = parse_request(event)
@@ -56,8 +58,8 @@ def adapt_asgi(application: "Application", settings: "Settings") -> "Handler":
         scope["state"] = dict(lifespan.state)
         scope["aws.event"], scope["aws.context"] = event, context
         if settings.streams_web_responses and request.kind != ALB:
-            return _stream(application, scope, request)
-        return _answer(application, scope, request)
+            return _stream(application, scope, request, log_state=log_state)
+        return _answer(application, scope, request, log_state=log_state)
 
     return handler
 
@@ -170,7 +172,9 @@ class _End:
         self.error = error
 
 
-async def _answer(application: "Application", scope: "Scope", request: "WebRequest") -> object:
+async def _answer(
+    application: "Application", scope: "Scope", request: "WebRequest", *, log_state: "LogState"
+) -> object:
     exchange = _CollectedExchange(request.body)
     try:
         await application(scope, exchange.receive, exchange.send)
@@ -178,13 +182,15 @@ async def _answer(application: "Application", scope: "Scope", request: "WebReque
     except Exception as raised:  # noqa: BLE001  the user's application
         error = raised
     if error is not None:
-        _report(error)
+        _report(error, log_state)
     if not exchange.complete:
         return render_failed_answer(request)
     return render_answer(request, exchange.status, exchange.headers, b"".join(exchange.parts))
 
 
-async def _stream(application: "Application", scope: "Scope", request: "WebRequest") -> "AsyncIterator[object]":
+async def _stream(
+    application: "Application", scope: "Scope", request: "WebRequest", *, log_state: "LogState"
+) -> "AsyncIterator[object]":
     exchange = _StreamedExchange(request.body)
     task = asyncio.ensure_future(exchange.run(application, scope))
     try:
@@ -197,7 +203,7 @@ async def _stream(application: "Application", scope: "Scope", request: "WebReque
         if error is not None:
             if exchange.status and not exchange.complete:
                 raise error  # the caller has to learn that the body is not whole
-            _report(error)
+            _report(error, log_state)
             if not exchange.status:
                 for piece in render_failed_stream():
                     yield piece
@@ -228,11 +234,11 @@ class _Lifespan:
                 self._task.result()  # raises what the application raised, which says more
             raise AsgiError(f"Starting the application: found its lifespan failed: {answer.get('message')!r}.")
 
-    def stop_at_exit(self) -> None:
+    def stop_at_exit(self, loop: EventLoop) -> None:
         """Let the application end what it began; whatever goes wrong is logged, for there is nobody to tell."""
         if self._task is not None and not self._task.done():
             with contextlib.suppress(Exception):
-                event_loop().run(asyncio.wait_for(self._ask("lifespan.shutdown"), _SHUTDOWN_LIMIT_S))
+                loop.run(asyncio.wait_for(self._ask("lifespan.shutdown"), _SHUTDOWN_LIMIT_S))
 
     async def _run(self) -> None:
         scope: Scope = {"type": "lifespan", "asgi": _VERSIONS, "state": self.state}
@@ -277,7 +283,7 @@ def _latin(value: object) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
-def _report(error: Exception) -> None:
+def _report(error: Exception, log_state: "LogState") -> None:
     from .loop import report_failure  # noqa: PLC0415  `loop` is not this module's to know before it has failed
 
-    report_failure(error)
+    report_failure(error, log_state)

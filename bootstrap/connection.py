@@ -11,7 +11,7 @@ import _socket
 import sys
 
 from .errors import ProtocolError, UnreachableError
-from .wire import ResponseReader
+from .wire import ResponseReader, maybe_parse_whole
 
 TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 # No answer of the Runtime API but /next takes longer than milliseconds; a peer silent for this long is gone.
 SILENCE_LIMIT_S = 30
 _RECEIVE_BYTES = 64 * 1024
-_RECEIVE_BYTES_MAX = 1024 * 1024  # for the rest of a body whose size is known
 _REPEATABLE_BYTES = 64 * 1024  # of a stream: a hang-up since the last answer shows long before that
+_JOIN_BYTES_MAX = 256 * 1024  # a smaller body travels in one buffer with its head; copying a larger one costs more
+_ACCEPTED = 202
+_REMEMBERED_BYTES_MAX = 1024  # an answer to a result is a line of JSON and its head
 _TIMEVAL_WORD_BYTES = 8  # struct timeval is two C longs; Lambda has 64-bit processors only
 
 
@@ -34,7 +36,17 @@ class Connection:
     already taken, so the repetition cannot answer twice.
     """
 
-    __slots__ = ("_host", "_port", "_request", "_reused", "_silence_limit_s", "_socket")
+    __slots__ = (
+        "_accepted",
+        "_accepted_bytes",
+        "_body",
+        "_head",
+        "_host",
+        "_port",
+        "_reused",
+        "_silence_limit_s",
+        "_socket",
+    )
 
     def __init__(self, host: str, port: int, *, silence_limit_s: int = SILENCE_LIMIT_S) -> None:
         self._host = host
@@ -42,11 +54,17 @@ class Connection:
         self._silence_limit_s = silence_limit_s
         self._socket: _socket.socket | None = None
         self._reused = False
-        self._request = b""
+        self._head = b""
+        self._body = b""
+        self._accepted_bytes = b""
+        self._accepted: Response | None = None
 
-    def send(self, request: bytes) -> None:
+    def send(self, head: bytes, body: bytes = b"") -> None:
         """Write one whole request. Raises UnreachableError when there is no peer to write to."""
-        self._request = request
+        # One write each: a large body goes beside its head, so that it is not copied for that.
+        if len(body) < _JOIN_BYTES_MAX:
+            head, body = head + body, b""
+        self._head, self._body = head, body
         self._reused = self._socket is not None
         self._write(self._socket or self._open())
 
@@ -56,17 +74,15 @@ class Connection:
         Raises UnreachableError when the peer closes or falls silent, ProtocolError on garbage.
         """
         while True:
-            reader = ResponseReader()
-            response = self._read(reader, patient=patient)
+            data = self._receive_some(patient=patient)
+            response = self._complete(data) if data else None
             if response is not None:
-                if reader.leftover or not response.keep_alive:
-                    self.close()
                 return response
             self.close()
-            if not self._reused or reader.started:
+            if data or not self._reused:
                 raise UnreachableError(
                     f"Waiting for the Runtime API at {self._host!r} port {self._port}: found the connection "
-                    f"closed {'in the middle of' if reader.started else 'before'} the answer. "
+                    f"closed {'in the middle of' if data else 'before'} the answer. "
                     "The platform is gone; nothing is left to do here."
                 )
             self._reused = False
@@ -82,9 +98,9 @@ class Connection:
         if socket is None:
             return False
         if self._reused:
-            self._request += data
-            if len(self._request) > _REPEATABLE_BYTES:
-                self._reused, self._request = False, b""
+            self._head += data
+            if len(self._head) > _REPEATABLE_BYTES:
+                self._reused, self._head = False, b""
         try:
             socket.sendall(data)
         except BlockingIOError as error:
@@ -143,7 +159,10 @@ class Connection:
 
     def _write(self, socket: "_socket.socket") -> None:
         try:
-            socket.sendall(self._request)
+            if self._body:
+                self._write_beside(socket)
+            else:
+                socket.sendall(self._head)
         except BlockingIOError as error:
             self.close()
             raise self._silent("taking a request") from error
@@ -154,32 +173,57 @@ class Connection:
             self.close()
             raise self._unreachable(error) from error
 
-    def _read(self, reader: ResponseReader, *, patient: bool) -> "Response | None":
-        """Return the response, or None when the peer closed before its end."""
+    def _write_beside(self, socket: "_socket.socket") -> None:
+        sent = socket.sendmsg((self._head, self._body))
+        for part in (self._head, self._body):
+            if sent < len(part):
+                socket.sendall(memoryview(part)[sent:])
+            sent = max(0, sent - len(part))
+
+    def _complete(self, data: bytes) -> "Response | None":
+        """Return the response that begins with `data`, or None when the peer closed before its end."""
+        # The platform accepts results in the same words each time; at most the second in its Date is another.
+        if self._accepted is not None and data == self._accepted_bytes:
+            return self._accepted
+        try:
+            response = maybe_parse_whole(data)
+            if response is not None:
+                if response.status == _ACCEPTED and len(data) <= _REMEMBERED_BYTES_MAX:
+                    self._accepted_bytes, self._accepted = data, response
+                return response
+            reader = ResponseReader()
+            response = reader.feed(data)
+            while response is None:
+                data = self._receive_some(missing_bytes=reader.missing_bytes)
+                if not data:
+                    return None
+                response = reader.feed(data)
+        except ProtocolError:
+            self.close()
+            raise
+        if reader.leftover or not response.keep_alive:
+            self.close()
+        return response
+
+    def _receive_some(self, *, patient: bool = False, missing_bytes: int = 0) -> bytes:
+        """Return what has arrived, all of `missing_bytes` if they are many; b"" when the peer has closed."""
         socket = self._socket
-        response = None
-        while socket is not None and response is None:
+        while socket is not None:
             try:
-                wanted = min(max(_RECEIVE_BYTES, reader.missing_bytes), _RECEIVE_BYTES_MAX)
-                data = socket.recv(wanted)
-            except BlockingIOError as error:
-                if patient and not reader.started:
+                if missing_bytes > _RECEIVE_BYTES:
+                    return socket.recv(missing_bytes, _socket.MSG_WAITALL)
+                return socket.recv(_RECEIVE_BYTES)
+            except BlockingIOError as error:  # noqa: PERF203  the loop is for the wait that has no limit
+                if patient:
                     continue
                 self.close()
                 raise self._silent("answering") from error
             except ConnectionResetError:
-                return None
+                break
             except OSError as error:
                 self.close()
                 raise self._unreachable(error) from error
-            if not data:
-                return None
-            try:
-                response = reader.feed(data)
-            except ProtocolError:
-                self.close()
-                raise
-        return response
+        return b""
 
     def _silent(self, doing: str) -> UnreachableError:
         return UnreachableError(

@@ -36,6 +36,11 @@ class CognitoIdentity(_Fields):
 
     __slots__ = ("cognito_identity_id", "cognito_identity_pool_id")
 
+    def __init__(self, values: "Mapping[str, object] | None") -> None:
+        # Without the loop of the others: every invocation makes one, mostly of nothing.
+        self.cognito_identity_id = values.get("cognitoIdentityId") if values else None
+        self.cognito_identity_pool_id = values.get("cognitoIdentityPoolId") if values else None
+
 
 class Client(_Fields):
     """The mobile application that invoked, as its SDK describes it."""
@@ -84,13 +89,7 @@ class LambdaContext:
             # Out of the client context, where it travels, into its own method.
             self._w3c_fields = _w3c_fields(client_context.pop("w3c", None))
             self.client_context = ClientContext(client_context)
-        cognito = cognito_identity or {}
-        self.identity = CognitoIdentity(
-            {
-                "cognito_identity_id": cognito.get("cognitoIdentityId"),
-                "cognito_identity_pool_id": cognito.get("cognitoIdentityPoolId"),
-            }
-        )
+        self.identity = CognitoIdentity(cognito_identity)
         self._epoch_deadline_time_in_ms = invocation.deadline_ms
 
     def get_remaining_time_in_millis(self) -> int:

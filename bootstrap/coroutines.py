@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine, Generator, Mapping
     from types import TracebackType
 
+    from .logs import LogState
+
     Work = Generator[object, None, object] | Coroutine[object, object, object]
 
 
@@ -32,10 +34,11 @@ class CancelledError(Exception):
 class EventLoop:
     """An asyncio loop that is run piece by piece, and that reports what goes wrong on it."""
 
-    __slots__ = ("_failed", "_loop")
+    __slots__ = ("_failed", "_log_state", "_loop")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, log_state: "LogState") -> None:
         self._loop = loop
+        self._log_state = log_state
         self._failed: list[asyncio.Future[object]] = []
         loop.set_exception_handler(self._handle)
         if loop.get_task_factory() is None:  # else the function has its own, and the handler above has to do
@@ -51,7 +54,7 @@ class EventLoop:
                 "Running the handler: found it cancelled, by itself or by a library. "
                 "Catch asyncio.CancelledError where that is expected."
             ) from error
-        except Exception as error:  # noqa: BLE001  it goes on, shortened
+        except BaseException as error:  # noqa: BLE001  it goes on, shortened
             # Without asyncio's own frames, as `failure` hides ours: the trace begins in the user's code.
             raise error.with_traceback(_without_leading_frames(error.__traceback__)) from error.__cause__
         finally:
@@ -70,26 +73,32 @@ class EventLoop:
         failed, self._failed = self._failed, []
         for task in failed:
             if _is_unretrieved(task):  # else somebody has awaited it since
-                _report(task.exception())
+                self._report(task.exception())
 
     def _handle(self, loop: asyncio.AbstractEventLoop, context: "Mapping[str, object]") -> None:
         """Log what asyncio itself finds: a callback that raised, a failed future that was thrown away."""
         error = context.get("exception")
         if isinstance(error, Exception):
-            _report(error)
+            self._report(error)
         else:
             loop.default_exception_handler(dict(context))
+
+    def _report(self, error: "BaseException | None") -> None:
+        from .loop import report_failure  # noqa: PLC0415  `loop` loads this module, by way of `live`
+
+        if isinstance(error, Exception):
+            report_failure(error, self._log_state)
 
 
 # One per thread, because a loop belongs to the thread that runs it.
 _local = threading.local()
 
 
-def event_loop() -> EventLoop:
-    """Return this thread's loop, made on first use."""
+def event_loop(log_state: "LogState") -> EventLoop:
+    """Return this thread's loop, made on first use; `log_state` is where its failures are logged."""
     found: EventLoop | None = getattr(_local, "loop", None)
     if found is None:
-        found = _local.loop = EventLoop(_usable_loop())
+        found = _local.loop = EventLoop(_usable_loop(), log_state)
     return found
 
 
@@ -117,10 +126,3 @@ def _without_leading_frames(traceback: "TracebackType | None") -> "TracebackType
 def _is_unretrieved(task: "asyncio.Future[object]") -> bool:
     # There is no public way to ask: `exception()` counts as having asked for it.
     return bool(getattr(task, "_log_traceback", False))
-
-
-def _report(error: "BaseException | None") -> None:
-    from .loop import report_failure  # noqa: PLC0415  `loop` loads this module, by way of `live`
-
-    if isinstance(error, Exception):
-        report_failure(error)

@@ -33,6 +33,14 @@ class BootstrapError(Exception):
     """The root: catch this to catch all of ours."""
 
 
+class AnsweredExit(BaseException):
+    """The function ends the process, by `reason`, and its invocation has been answered already."""
+
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class StartError(BootstrapError):
     """The process was started in a way that cannot work."""
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _OWN_FOLDER = __file__.rpartition("/")[0] + "/"
 # awslambdaric's exception name towards X-Ray for failures that are no exception of the handler.
 _VALIDATION_ERROR = "LambdaValidationError"
+_EXIT_ERROR = "Runtime.ExitError"  # what the platform itself says when it finds the process gone
 _NO_BREAK_SPACE = "\u00a0"  # CloudWatch strips plain spaces at the start of a line
 _RECORD_LINE_END = "\r"  # CloudWatch keeps such lines in one record
 _SOURCE_LIMIT_BYTES = 4 * 1024 * 1024  # a larger file is data; its frames show no source line
@@ -48,14 +49,14 @@ class Failure:
 
     def __init__(
         self,
-        error: Exception,
+        error: BaseException,
         *,
         frames: "tuple[StackFrame, ...]",
         stack_trace: "tuple[str, ...]",
         working_directory: str,
     ) -> None:
         ours = isinstance(error, (FunctionError, EventError))
-        self.error_type = error.wire_type if isinstance(error, (FunctionError, EventError)) else type(error).__name__
+        self.error_type = _error_type(error)
         self.xray_type = _VALIDATION_ERROR if ours else self.error_type
         self.message = _message(error)
         self.frames = frames
@@ -64,13 +65,15 @@ class Failure:
 
     def body(self, request_id: str, *, raw_utf8: bool) -> bytes:
         """Return the JSON body of an error call; `request_id` is "" before the first event."""
-        fields = {
+        return render_json(self._fields(request_id), raw_utf8=raw_utf8)
+
+    def _fields(self, request_id: str) -> "dict[str, object]":
+        return {
             "errorMessage": self.message,
             "errorType": self.error_type,
             "requestId": request_id,
             "stackTrace": self.stack_trace,
         }
-        return render_json(fields, raw_utf8=raw_utf8)
 
     def xray_cause(self) -> str:
         """Return the X-Ray cause document: one line of ASCII JSON, fit for a header."""
@@ -82,16 +85,21 @@ class Failure:
         }
         return render_json(cause, raw_utf8=False).decode("ascii")
 
-    def log_record(self) -> str:
-        """Return the one record in the text log: lines joined so that CloudWatch keeps them together."""
+    def json_record(self, timestamp: str, *, request_id: str, raw_utf8: bool) -> str:
+        """Return the record for JSON logs, without a line end."""
+        fields = {"timestamp": timestamp, "level": "ERROR", **self._fields(request_id)}
+        return render_json(fields, raw_utf8=raw_utf8).decode()
+
+    def text_record(self, line_end: str = _RECORD_LINE_END) -> str:
+        """Return the record for text logs, without a line end: lines joined so that CloudWatch keeps them together."""
         message = f": {self.message}" if self.message else ""
         lines = [f"[ERROR] {self.error_type}{message}", "Traceback (most recent call last):"]
         for entry in self.stack_trace:
             lines += [_indent_visibly(line) for line in entry.splitlines()]
-        return _RECORD_LINE_END.join(lines) + "\n"
+        return line_end.join(lines)
 
 
-def describe_failure(error: Exception, *, working_directory: str) -> Failure:
+def describe_failure(error: BaseException, *, working_directory: str) -> Failure:
     """Return what to say about `error`: ours by its wire type, any other by its class and its traceback."""
     frames: tuple[StackFrame, ...] = ()
     if isinstance(error, (FunctionError, EventError)):
@@ -102,7 +110,18 @@ def describe_failure(error: Exception, *, working_directory: str) -> Failure:
     return Failure(error, frames=frames, stack_trace=stack_trace, working_directory=working_directory)
 
 
-def _message(error: Exception) -> str:
+def _error_type(error: BaseException) -> str:
+    if isinstance(error, (FunctionError, EventError)):
+        return error.wire_type
+    return _EXIT_ERROR if isinstance(error, SystemExit) else type(error).__name__
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return (
+            f"The function ended its process: found SystemExit({error.code!r}), from sys.exit or exit. "
+            "Return a result, or raise another exception."
+        )
     try:
         return str(error)
     except Exception:  # noqa: BLE001  the exception's own __str__ is the user's code

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import FunctionType
 
     from .context import LambdaContext
+    from .logs import LogState
     from .settings import Settings
 
     Handler = Callable[[object, LambdaContext], object]
@@ -31,7 +32,7 @@ _FUNCTION: type = type(lambda: None)
 _LIVE_CODE_FLAGS = 0x20 | 0x80 | 0x100 | 0x200
 
 
-def load_handler(settings: "Settings") -> "Handler":
+def load_handler(settings: "Settings", log_state: "LogState") -> "Handler":
     """Return the function that the loop calls: the handler itself, or for special kinds what stands in for it.
 
     Classified once, here; the loop knows one kind only. Raises as `resolve_handler` and `kinds` do.
@@ -39,13 +40,13 @@ def load_handler(settings: "Settings") -> "Handler":
     if ":" in settings.handler:
         from .kinds import load_declared  # noqa: PLC0415  no plain function pays for it
 
-        return load_declared(settings)
+        return load_declared(settings, log_state)
     handler = resolve_handler(settings.handler)
     if is_plain_function(handler):
         return handler
     from .kinds import adapt_handler  # noqa: PLC0415  same
 
-    return adapt_handler(handler, settings)
+    return adapt_handler(handler, settings, log_state)
 
 
 def is_plain_function(handler: object) -> bool:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from .settings import Settings
     from .wire import Response
 
-_HEADER = "lambda-runtime-"
 _FUNCTION: type = type(lambda: None)  # types.FunctionType, without loading it
 
 
@@ -40,16 +39,16 @@ class Invocation:
     def __init__(self, response: "Response") -> None:
         headers = response.headers
         self.body = response.body
-        self.request_id = headers.get(_HEADER + "aws-request-id", "")
-        self.invocation_id = headers.get(_HEADER + "invocation-id", "")
+        self.request_id = headers.get("lambda-runtime-aws-request-id", "")
+        self.invocation_id = headers.get("lambda-runtime-invocation-id", "")
         self.content_type = headers.get("content-type") or "application/json"
         # Some senders set every header, empty where they know nothing: empty means absent.
-        self.invoked_function_arn = headers.get(_HEADER + "invoked-function-arn") or None
-        self.trace_id = headers.get(_HEADER + "trace-id") or None
-        self.tenant_id = headers.get(_HEADER + "aws-tenant-id") or None
-        self.client_context = headers.get(_HEADER + "client-context") or None
-        self.cognito_identity = headers.get(_HEADER + "cognito-identity") or None
-        deadline = headers.get(_HEADER + "deadline-ms", "")
+        self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn") or None
+        self.trace_id = headers.get("lambda-runtime-trace-id") or None
+        self.tenant_id = headers.get("lambda-runtime-aws-tenant-id") or None
+        self.client_context = headers.get("lambda-runtime-client-context") or None
+        self.cognito_identity = headers.get("lambda-runtime-cognito-identity") or None
+        deadline = headers.get("lambda-runtime-deadline-ms", "")
         self.deadline_ms = int(deadline) if deadline.isascii() and deadline.isdigit() else 0
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from .handler import Handler
+    from .logs import LogState
     from .settings import Settings
 
 _COROUTINE_FLAGS = 0x80 | 0x100  # inspect.CO_COROUTINE, CO_ITERABLE_COROUTINE
@@ -32,7 +33,7 @@ _GENERATOR_FLAG = 0x20  # inspect.CO_GENERATOR
 _ASGI_PARAMETERS = 3  # scope, receive, send
 
 
-def load_declared(settings: "Settings") -> "Handler":
+def load_declared(settings: "Settings", log_state: "LogState") -> "Handler":
     """Return what stands in for a handler of the form `prefix:rest`. Raises as `resolve_handler` does."""
     prefix, _, rest = settings.handler.partition(":")
     if prefix == "exec":
@@ -44,12 +45,12 @@ def load_declared(settings: "Settings") -> "Handler":
             f"Bad handler '{settings.handler}': found the prefix '{prefix}:'. "
             "Give module.function, or one of asgi:module.app, wsgi:module.app and exec:./command."
         )
-    return _ADAPTERS[prefix](resolve_handler(rest), settings)
+    return _ADAPTERS[prefix](resolve_handler(rest), settings, log_state)
 
 
-def adapt_handler(handler: "Handler", settings: "Settings") -> "Handler":
+def adapt_handler(handler: "Handler", settings: "Settings", log_state: "LogState") -> "Handler":
     """Return what the loop calls for `handler`, which may be `handler` itself."""
-    return _ADAPTERS[recognise(handler)](handler, settings)
+    return _ADAPTERS[recognise(handler)](handler, settings, log_state)
 
 
 def recognise(handler: object) -> str:
@@ -81,36 +82,36 @@ def _signature(handler: object) -> "tuple[CodeType | None, tuple[str, ...], int]
     return code, parameters, len(parameters) - len(getattr(function, "__defaults__", None) or ())
 
 
-def _adapt_asgi(handler: "Handler", settings: "Settings") -> "Handler":
+def _adapt_asgi(handler: "Handler", settings: "Settings", log_state: "LogState") -> "Handler":
     from .asgi import adapt_asgi  # noqa: PLC0415  each kind has its own imports
 
-    return _adapt_live(adapt_asgi(handler, settings), settings)  # type: ignore[arg-type]  # an application
+    return _adapt_live(adapt_asgi(handler, settings, log_state), settings, log_state)  # type: ignore[arg-type]  # an application
 
 
-def _adapt_wsgi(handler: "Handler", settings: "Settings") -> "Handler":
+def _adapt_wsgi(handler: "Handler", settings: "Settings", log_state: "LogState") -> "Handler":
     from .wsgi import adapt_wsgi  # noqa: PLC0415  each kind has its own imports
 
-    return adapt_wsgi(handler, settings)  # type: ignore[arg-type]  # an application, not a handler
+    return adapt_wsgi(handler, settings, log_state)  # type: ignore[arg-type]  # an application, not a handler
 
 
-def _adapt_async(handler: "Handler", settings: "Settings") -> "Handler":
+def _adapt_async(handler: "Handler", settings: "Settings", log_state: "LogState") -> "Handler":
     from .coroutines import event_loop  # noqa: PLC0415  it loads asyncio: in init, not in the first invocation
 
-    event_loop()
-    return _adapt_live(handler, settings)
+    event_loop(log_state)
+    return _adapt_live(handler, settings, log_state)
 
 
-def _adapt_live(handler: "Handler", _settings: "Settings") -> "Handler":
+def _adapt_live(handler: "Handler", _settings: "Settings", _log_state: "LogState") -> "Handler":
     from . import live  # noqa: F401, PLC0415  in init, not in the first invocation
 
     return handler
 
 
-def _adapt_other(handler: "Handler", _settings: "Settings") -> "Handler":
+def _adapt_other(handler: "Handler", _settings: "Settings", _log_state: "LogState") -> "Handler":
     return handler
 
 
-_ADAPTERS: "dict[str, Callable[[Handler, Settings], Handler]]" = {
+_ADAPTERS: "dict[str, Callable[[Handler, Settings, LogState], Handler]]" = {
     "asgi": _adapt_asgi,
     "wsgi": _adapt_wsgi,
     "async": _adapt_async,

@@ -6,7 +6,7 @@ run; a generator and any other iterator, asynchronous or not, is streamed, and s
 Never imports the user's code, and loads asyncio only for those who use it.
 """
 
-from .errors import MarshalError, PlatformError, ResponseTooLargeError
+from .errors import AnsweredExit, MarshalError, PlatformError, ResponseTooLargeError
 from .logs import flush_output
 from .payload import render_result
 from .streaming import ResponseStream
@@ -16,12 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from .invocation import Invocation
+    from .logs import LogState
     from .runtime_api import RuntimeApi
     from .settings import Settings
 
 
 def finish(
-    api: "RuntimeApi", invocation: "Invocation", unrendered: MarshalError, settings: "Settings"
+    api: "RuntimeApi",
+    invocation: "Invocation",
+    unrendered: MarshalError,
+    *,
+    settings: "Settings",
+    log_state: "LogState",
 ) -> "tuple[bytes, str] | None":
     """Return the body and content type that come of `unrendered.result`, or None when it has been streamed.
 
@@ -31,10 +37,10 @@ def finish(
     while _can(result, "__await__"):
         from .coroutines import event_loop  # noqa: PLC0415  it loads asyncio
 
-        result = event_loop().run(result)
+        result = event_loop(log_state).run(result)
     head, body = split_response(result)
     if body is not None:
-        _stream(api, invocation, head, body)
+        _stream(api, invocation, head, body=body, log_state=log_state)
         return None
     if result is unrendered.result:
         raise unrendered
@@ -58,7 +64,7 @@ def _can(value: object, method: str) -> bool:
     return hasattr(type(value), method)
 
 
-def _stream(api: "RuntimeApi", invocation: "Invocation", head: object, body: object) -> None:
+def _stream(api: "RuntimeApi", invocation: "Invocation", head: object, *, body: object, log_state: "LogState") -> None:
     from .loop import report_failure  # noqa: PLC0415  `loop` loads this module
 
     stream = ResponseStream(api, invocation)
@@ -66,27 +72,29 @@ def _stream(api: "RuntimeApi", invocation: "Invocation", head: object, body: obj
         try:
             if head is not None:
                 stream.put(head)
-            _pump(body, stream)
+            _pump(body, stream, log_state)
         except PlatformError:
             raise
-        except Exception as error:
+        except BaseException as error:  # the user's code; an exit has to be told in the trailers first
             if not stream.started:
                 raise  # nothing is sent yet: an error like any other
-            stream.fail(report_failure(error))
+            stream.fail(report_failure(error, log_state))
+            if isinstance(error, (SystemExit, KeyboardInterrupt)):
+                raise AnsweredExit(error) from error
         else:
             # Before the end of the body, for the reason in `loop.answer`.
             flush_output()
             stream.finish()
     except ResponseTooLargeError as error:
-        api.post_error_after_413(invocation, report_failure(error))
+        api.post_error_after_413(invocation, report_failure(error, log_state))
 
 
-def _pump(body: object, stream: ResponseStream) -> None:
+def _pump(body: object, stream: ResponseStream, log_state: "LogState") -> None:
     if _can(body, "__anext__"):
         from .coroutines import event_loop  # noqa: PLC0415  it loads asyncio
 
         asynchronous: AsyncIterator[object] = body  # type: ignore[assignment]  # it has __anext__
-        event_loop().run(_pump_asynchronously(asynchronous, stream))
+        event_loop(log_state).run(_pump_asynchronously(asynchronous, stream))
         return
     items: Iterator[object] = body  # type: ignore[assignment]  # it has __next__
     try:

@@ -1,4 +1,4 @@
-"""Text log records without `logging`, and the watch that notices when the user's code imports `logging`.
+"""Where log records go, and the watch that notices when the user's code imports `logging`.
 
 awslambdaric puts its handler on the root logger before the function is imported, so that `logging.warning`
 has the platform's format from the first line and `logging.basicConfig` changes nothing. That is interface.
@@ -18,18 +18,30 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _STDOUT = 1
+WARNING, ERROR = 30, 40  # the numbers of `logging`
+# Frame types by AWS: the format in the last bit, the level above it (awslambdaric, lambda_runtime_log_utils.py).
+_FRAME_TYPE = 0xA55A0000
+_TEXT_BIT = 1
+# From which level on a record of ours is shown; a name that `logging` does not know filters nothing.
+_LEVELS_ABOVE_WARNING = ("ERROR", "CRITICAL", "FATAL")
 
 
 class LogState:
-    """What log records say about the current invocation: the one mutable value that the loop shares.
+    """How records are written, and what they say about the current invocation: the one mutable value that is shared.
 
-    `level` is a level name or "".
+    `level` is a level name or "". `json` and `raw_utf8` say how records are encoded. `frames_fd` is the
+    descriptor on which the platform takes framed records, or None: then they go to standard output.
     """
 
-    __slots__ = ("level", "request_id", "tenant_id")
+    __slots__ = ("frames_fd", "json", "level", "raw_utf8", "request_id", "tenant_id")
 
-    def __init__(self, level: str) -> None:
+    def __init__(
+        self, level: str = "", *, json: bool = False, raw_utf8: bool = False, frames_fd: "int | None" = None
+    ) -> None:
         self.level = level
+        self.json = json
+        self.raw_utf8 = raw_utf8
+        self.frames_fd = frames_fd
         self.request_id = ""
         self.tenant_id: str | None = None
 
@@ -40,16 +52,56 @@ def render_line(level: str, message: str, *, epoch_s: float, request_id: str) ->
     return f"[{level}]\t{second}.{int(epoch_s * 1000) % 1000:03d}Z\t{request_id}\t{message}\n"
 
 
-def write_record(text: str) -> None:
-    """Write a record to standard output, after what the function has printed.
+def render_timestamp(epoch_s: float) -> str:
+    """Return the time of a JSON record: UTC, to the millisecond, where awslambdaric gives seconds."""
+    second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(epoch_s))
+    return f"{second}.{int(epoch_s * 1000) % 1000:03d}Z"
+
+
+def render_frame(text: str, *, level: int, json: bool, epoch_s: float) -> bytes:
+    """Return a record in AWS's framing: type, length (4 bytes each), microseconds (8 bytes), text; big-endian.
+
+    `level` is a number of `logging`, or 0 for a record without one.
+    """
+    data = text.encode("utf-8", "backslashreplace")
+    step = min(max(level, 0), 50) // 10
+    kind = _FRAME_TYPE | (4 * step + 6 if step else 2) | (0 if json else _TEXT_BIT)
+    return kind.to_bytes(4, "big") + len(data).to_bytes(4, "big") + int(epoch_s * 1e6).to_bytes(8, "big") + data
+
+
+def write_warning(state: LogState, message: str) -> None:
+    """Write a record of the runtime's own at level WARNING, in the format that the function's have."""
+    if state.level in _LEVELS_ABOVE_WARNING:
+        return
+    now = time.time()
+    if state.json:
+        from .payload import render_json  # noqa: PLC0415  only failures come here
+
+        fields = {"timestamp": render_timestamp(now), "level": "WARNING", "message": message, "logger": "root"}
+        text = render_json({**fields, "requestId": state.request_id}, raw_utf8=True).decode() + "\n"
+    else:
+        text = render_line("WARNING", message, epoch_s=now, request_id=state.request_id)
+    # Framed with its level only where levels are in use, as awslambdaric does it.
+    write_record(state, text, level=WARNING if state.json or state.level else 0)
+
+
+def write_record(state: LogState, text: str, *, level: int) -> None:
+    """Write a record as a frame, or to standard output after what the function has printed.
 
     To the descriptor: the function may have replaced or closed `sys.stdout`, and its failure must still show.
     """
+    if state.frames_fd is not None:
+        frame = render_frame(text, level=level, json=state.json, epoch_s=time.time())
+        _write_all(state.frames_fd, frame)
+        return
     flush_output()
-    data = text.encode("utf-8", "backslashreplace")
+    _write_all(_STDOUT, text.encode("utf-8", "backslashreplace"))
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
     try:
         while data:
-            data = data[posix.write(_STDOUT, data) :]
+            data = data[posix.write(descriptor, data) :]
     except OSError:
         return  # nobody reads the log; the platform still gets the error itself
 

@@ -5,12 +5,16 @@ An error of the platform's leaves the loop and ends the process. Anything else i
 
 import posix
 import sys
+import time
 
-from .errors import MarshalError, PlatformError, ResponseTooLargeError
-from .logs import flush_output, write_record
+from .errors import AnsweredExit, MarshalError, PlatformError, ResponseTooLargeError
+from .logs import ERROR, flush_output, render_timestamp, write_record
+from .termination import Termination
 
 TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .failure import Failure
     from .handler import Handler
     from .invocation import Invocation
@@ -27,18 +31,24 @@ def serve(api: "RuntimeApi", handler: "Handler", settings: "Settings", log_state
     """Serve events for ever. Raises PlatformError when the platform can no longer be talked to."""
     if settings.initialization_type in _KEPT_FOR_LATER:
         _load_invocation()
+    termination = Termination()
+    termination.listen()
+    termination.begin_waiting()
     # Init ends here, for the platform's clock. On demand an event is waiting already, and what its invocation
     # needs loads while the platform fetches it.
     api.request_next()
     _load_invocation()
-    from .invocation import parse_invocation  # noqa: PLC0415  loaded by the line above
+    from .invocation import invoke, parse_invocation  # noqa: PLC0415  loaded by the line above
 
     while True:
-        invocation = parse_invocation(api.read_next())
+        response = api.read_next()
+        termination.waiting = False
+        invocation = parse_invocation(response)
         log_state.request_id = invocation.request_id
         log_state.tenant_id = invocation.tenant_id
         set_trace_id(invocation.trace_id)
-        answer(api, invocation, handler, settings)
+        answer(api, invocation, handler, settings=settings, log_state=log_state, invoke=invoke)
+        termination.begin_waiting()
         # Straight after the answer: the invocation is billed until the platform sees this request.
         api.request_next()
 
@@ -47,40 +57,55 @@ def _load_invocation() -> None:
     from . import invocation  # noqa: F401, PLC0415  loads payload and context too
 
 
-def answer(api: "RuntimeApi", invocation: "Invocation", handler: "Handler", settings: "Settings") -> None:
-    """Call the handler and post what comes of it, a response or an error."""
-    from .invocation import invoke  # noqa: PLC0415  see `serve`
-
+def answer(
+    api: "RuntimeApi",
+    invocation: "Invocation",
+    handler: "Handler",
+    *,
+    settings: "Settings",
+    log_state: "LogState",
+    invoke: "Callable[[Handler, Invocation, Settings], tuple[bytes, str]]",
+) -> None:
+    """Call the handler and post what comes of it, a response or an error; `invoke` is `invocation.invoke`."""
     try:
         try:
             body, content_type = invoke(handler, invocation, settings)
         except MarshalError as unrendered:
             from .live import finish  # noqa: PLC0415  results to run or to stream; no plain value comes here
 
-            rendered = finish(api, invocation, unrendered, settings)
+            rendered = finish(api, invocation, unrendered, settings=settings, log_state=log_state)
             if rendered is None:
                 return
             body, content_type = rendered
     except PlatformError:
         raise
-    except Exception as error:  # noqa: BLE001  the user's handler; SystemExit passes and ends the process
-        failure = report_failure(error)
-        api.post_error(invocation, failure)
+    except AnsweredExit as answered:
+        raise answered.reason from None
+    except BaseException as error:  # the user's handler; an exit has to be answered first
+        api.post_error(invocation, report_failure(error, log_state))
+        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+            raise
         return
     # Before the answer: the platform may freeze the process right after it, with the lines still inside.
     flush_output()
     try:
         api.post_response(invocation, body, content_type)
     except ResponseTooLargeError as error:
-        api.post_error_after_413(invocation, report_failure(error))
+        api.post_error_after_413(invocation, report_failure(error, log_state))
 
 
-def report_failure(error: Exception) -> "Failure":
+def report_failure(error: BaseException, log_state: "LogState") -> "Failure":
     """Log `error` and return what the platform is to be told."""
     from .failure import describe_failure  # noqa: PLC0415  only failures pay for it
 
     failure = describe_failure(error, working_directory=posix.getcwd())
-    write_record(failure.log_record())
+    framed = log_state.frames_fd is not None
+    if log_state.json:
+        now = render_timestamp(time.time())
+        record = failure.json_record(now, request_id=log_state.request_id, raw_utf8=log_state.raw_utf8)
+    else:
+        record = failure.text_record("\n") if framed else failure.text_record()
+    write_record(log_state, record if framed else record + "\n", level=ERROR)
     return failure
 
 

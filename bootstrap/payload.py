@@ -4,13 +4,20 @@ awslambdaric uses simplejson, and its habits are interface: NaN is written as Na
 named tuple as an object, bytes inside a result as their text, and non-ASCII text is escaped unless the
 platform is python3.12 or newer. Here CPython's own accelerator does it. `_json` is used directly because the
 package `json` around it loads `re` and `enum`, 9 ms that most first invocations would wait for; `json` itself
-is loaded for what the accelerator cannot do: the exact message about a malformed event.
+is loaded for what the accelerator cannot do: the exact message about a malformed event. `_json` is private, so
+it is tried out first; where it is missing or not as it was, in a later version or another interpreter, the
+package does everything.
 """
 
-import _json
+import marshal
 import sys
 
 from .errors import MarshalError, UnmarshalError
+
+try:
+    import _json
+except ImportError:
+    _json = None  # type: ignore[assignment]
 
 TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
@@ -18,6 +25,8 @@ if TYPE_CHECKING:
 
 _JSON = "application/json"
 _BYTES = "application/unknown"  # awslambdaric's content type for a bytes result
+_MARSHAL_VERSION = 2  # the last one that does not look for repetitions, which takes twice as long
+_SAMPLE = '{"\\u00e9": [true, -1]}'
 _SPACE = " \t\n\r"
 _ATOMS = frozenset((str, int, float, bool, type(None)))
 
@@ -33,15 +42,24 @@ class _ScannerSettings:
     parse_constant = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}.__getitem__
 
 
-# typeshed knows the accelerator's scanner only as something that `json` makes.
-_scan = _json.make_scanner(_ScannerSettings)  # type: ignore[arg-type]
+def _make_scanner() -> "Callable[[str, int], tuple[object, int]] | None":
+    """Return the accelerator's scanner, or None where scanner or encoder are not what this module expects."""
+    try:
+        # typeshed knows the accelerator's scanner only as something that `json` makes.
+        scan = _json.make_scanner(_ScannerSettings)  # type: ignore[arg-type]
+        value, end = scan(_SAMPLE, 0)
+        text = _encode({"a": [1.5, None, value]}, _json.encode_basestring_ascii, _substitute)
+        works = end == len(_SAMPLE) and text == f'{{"a": [1.5, null, {_SAMPLE}]}}'
+    except Exception:  # noqa: BLE001  whatever a stranger's `_json` does
+        return None
+    return scan if works else None
 
 
 class _DecimalMetError(Exception):
     """Tells `render_json` to take the slower way, which knows Decimals."""
 
 
-class _Number(str):
+class Number(str):
     """Digits on their way through an encoder that would quote a plain str."""
 
     __slots__ = ()
@@ -64,6 +82,8 @@ def parse_json(body: "bytes | str") -> object:
     """Parse one JSON text; UTF-8, with or without a byte order mark. Raises as `json.loads` does."""
     text = body.decode() if isinstance(body, bytes) else body
     text = text.removeprefix("\ufeff")
+    if _scan is None:
+        return _parse_by_package(text)
     try:
         stripped = text.strip(_SPACE)
         value, end = _scan(stripped, 0)
@@ -71,6 +91,10 @@ def parse_json(body: "bytes | str") -> object:
             return value
     except Exception:  # noqa: BLE001, S110  json.loads below says precisely what is wrong
         pass
+    return _parse_by_package(text)
+
+
+def _parse_by_package(text: str) -> object:
     import json  # noqa: PLC0415  only a malformed event pays for it
 
     parsed: object = json.loads(text)
@@ -92,6 +116,8 @@ def render_result(result: object, *, raw_utf8: bool) -> "tuple[bytes, str]":
 
 def render_json(value: object, *, raw_utf8: bool) -> bytes:
     """Return `value` as JSON in UTF-8. Raises as `json.dumps` does: TypeError, ValueError, RecursionError."""
+    if _scan is None:
+        return _render_by_package(value, raw_utf8=raw_utf8)
     quote = _json.encode_basestring if raw_utf8 else _json.encode_basestring_ascii
     try:
         text = _encode(value, quote, _substitute)
@@ -101,13 +127,22 @@ def render_json(value: object, *, raw_utf8: bool) -> bytes:
     except _DecimalMetError:
 
         def quote_text(text: str) -> str:
-            return text if type(text) is _Number else quote(text)
+            return text if type(text) is Number else quote(text)
 
         # A `quote` that is not the accelerator's own is called for each string: slow, but digits get by.
         text = _encode(value, quote_text, _substitute_with_decimals)
         if _holds_named_tuple(value):
             text = _encode(_without_named_tuples(value), quote_text, _substitute_with_decimals)
     # A lone surrogate has no UTF-8; backslashreplace writes it as the escape that JSON has for it.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _render_by_package(value: object, *, raw_utf8: bool) -> bytes:
+    from .payload_package import encode  # noqa: PLC0415  for interpreters that nobody has seen yet
+
+    text = encode(value, _substitute_with_decimals, raw_utf8=raw_utf8)
+    if _holds_named_tuple(value):
+        text = encode(_without_named_tuples(value), _substitute_with_decimals, raw_utf8=raw_utf8)
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -129,7 +164,7 @@ def _substitute(value: object) -> object:
 def _substitute_with_decimals(value: object) -> object:
     if _is_decimal(value):
         text = str(value)
-        return float("nan") if "NaN" in text else _Number(text)
+        return float("nan") if "NaN" in text else Number(text)
     return _substitute(value)
 
 
@@ -140,20 +175,25 @@ def _is_decimal(value: object) -> bool:
 
 
 def _holds_named_tuple(value: object) -> bool:
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        values: Iterable[object]
-        if isinstance(item, dict):
-            values = item.values()
-        elif isinstance(item, tuple) and hasattr(item, "_asdict"):
-            return True
-        elif isinstance(item, (list, tuple)):
-            values = item
-        else:
-            continue
-        if not _ATOMS.issuperset(map(type, values)):
-            pending += [inner for inner in values if type(inner) not in _ATOMS]
+    # `marshal` takes the built-in classes themselves and nothing derived from them, so what it takes holds no
+    # named tuple; asking it costs a third of a walk, and for small results nothing to speak of.
+    try:
+        marshal.dumps(value, _MARSHAL_VERSION)  # type: ignore[arg-type]  # that is the question
+    except Exception:  # noqa: BLE001  something derived, or too deep: look closer
+        return _walk_finds_named_tuple(value)
+    return False
+
+
+def _walk_finds_named_tuple(value: object) -> bool:
+    # Level by level, and not value by value: the work on each is done in comprehensions and by class.
+    level = [value]
+    while level:
+        for kind in set(map(type, level)):
+            if issubclass(kind, tuple) and hasattr(kind, "_asdict"):
+                return True
+        groups: list[Iterable[object]] = [item.values() for item in level if isinstance(item, dict)]
+        groups += [item for item in level if isinstance(item, (list, tuple))]
+        level = [inner for group in groups for inner in group if type(inner) not in _ATOMS]
     return False
 
 
@@ -165,3 +205,6 @@ def _without_named_tuples(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_without_named_tuples(inner) for inner in value]
     return value
+
+
+_scan = _make_scanner()

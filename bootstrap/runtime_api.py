@@ -20,7 +20,9 @@ _BASE = "/2018-06-01/runtime"
 # No package version: it says nothing that the image's digest does not.
 _USER_AGENT = "firkin-bootstrap python/{}.{}.{}".format(*sys.version_info)
 _JSON = "application/json"
-_OK, _PAYLOAD_TOO_LARGE, _REDIRECTION = 200, 413, 300
+_ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
+_INVOCATION_ID = "Lambda-Runtime-Invocation-Id"
+_OK, _ACCEPTED, _PAYLOAD_TOO_LARGE, _REDIRECTION = 200, 202, 413, 300
 # awslambdaric drops the header from here on; a larger one makes the platform refuse the whole message.
 _XRAY_CAUSE_LIMIT_BYTES = 1024 * 1024
 _QUOTED_BYTES = 200  # how much of an unexpected answer goes into a message
@@ -33,13 +35,17 @@ class RuntimeApi:
     status that it does not handle: all of them mean that the process must end.
     """
 
-    __slots__ = ("_common", "_connection", "_next", "_raw_utf8")
+    __slots__ = ("_common", "_connection", "_next", "_raw_utf8", "_response_middle")
 
     def __init__(self, connection: "Connection", *, authority: str, raw_utf8: bool) -> None:
         self._connection = connection
         self._raw_utf8 = raw_utf8
         self._common = {"Host": authority, "User-Agent": _USER_AGENT}
         self._next = render_request("GET", f"{_BASE}/invocation/next", self._common)
+        # What is the same in the head of every response, between the request id and the content type.
+        self._response_middle = (
+            f"/response HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: {_USER_AGENT}\r\nContent-Type: "
+        )
 
     def request_next(self) -> None:
         """Ask for the next event without waiting for it.
@@ -58,9 +64,15 @@ class RuntimeApi:
 
     def post_response(self, invocation: "Invocation", body: bytes, content_type: str) -> None:
         """Post the handler's result. Raises ResponseTooLargeError when the platform answers 413."""
-        headers = {"Content-Type": content_type}
-        response = self._post(f"invocation/{invocation.request_id}/response", body, headers, invocation)
-        _require_taken(response, len(body))
+        echo = f"\r\n{_INVOCATION_ID}: {invocation.invocation_id}" if invocation.invocation_id else ""
+        head = (
+            f"POST {_BASE}/invocation/{invocation.request_id}{self._response_middle}{content_type}{echo}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        self._connection.send(head.encode("utf-8", "surrogateescape"), body)
+        response = self._connection.receive()
+        if response.status != _ACCEPTED:
+            _require_taken(response, len(body))
 
     def start_stream(self, invocation: "Invocation", headers: "dict[str, str]") -> "Connection":
         """Send the head of a response whose body follows; return the connection that takes it in chunks."""
@@ -84,11 +96,32 @@ class RuntimeApi:
         """
         self._post_error(invocation, failure)
 
-    def post_init_error(self, failure: "Failure") -> None:
-        """Post why the function cannot be loaded; only valid before the first `request_next`."""
-        body = failure.body("", raw_utf8=self._raw_utf8)
-        response = self._post("init/error", body, _error_headers(failure), None)
-        _require_success("posting the init error", response)
+    def post_init_error(self, failure: "Failure", *, error_type: "str | None" = None) -> None:
+        """Post why the function cannot be loaded; only valid before the first `request_next`.
+
+        `error_type` is what the header says when it is not the failure's own type.
+        """
+        _require_success("posting the init error", self._post_start_error("init/error", failure, error_type))
+
+    def wait_for_restore(self) -> None:
+        """Say that a snapshot may be taken; return, in a restored process, when an event can be asked for."""
+        self._connection.send(render_request("GET", f"{_BASE}/restore/next", self._common))
+        response = self._connection.receive(patient=True)
+        if response.status != _OK:
+            raise _refused("waiting for the restore", response)
+        # The other end of this connection may be of another life.
+        self._connection.close()
+
+    def post_restore_error(self, failure: "Failure") -> None:
+        """Post why the process cannot go on after its restore."""
+        response = self._post_start_error("restore/error", failure, "Runtime.AfterRestoreError")
+        _require_success("posting the restore error", response)
+
+    def _post_start_error(self, path: str, failure: "Failure", error_type: "str | None") -> "Response":
+        headers = _error_headers(failure)
+        if error_type is not None:
+            headers[_ERROR_TYPE] = error_type
+        return self._post(path, failure.body("", raw_utf8=self._raw_utf8), headers, None)
 
     def _post_error(self, invocation: "Invocation", failure: "Failure") -> "Response":
         body = failure.body(invocation.request_id, raw_utf8=self._raw_utf8)
@@ -104,13 +137,13 @@ def _echo(invocation: "Invocation | None") -> "dict[str, str]":
     if invocation is None or not invocation.invocation_id:
         return {}
     # The platform checks it, so that an answer can never reach another invocation.
-    return {"Lambda-Runtime-Invocation-Id": invocation.invocation_id}
+    return {_INVOCATION_ID: invocation.invocation_id}
 
 
 def _error_headers(failure: "Failure") -> "dict[str, str]":
     headers = {
         "Content-Type": _JSON,
-        "Lambda-Runtime-Function-Error-Type": header_text(failure.error_type),
+        _ERROR_TYPE: header_text(failure.error_type),
     }
     cause = failure.xray_cause()
     if len(cause) < _XRAY_CAUSE_LIMIT_BYTES:

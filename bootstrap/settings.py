@@ -20,9 +20,9 @@ class Settings:
     """What the process was told, read once; not changed afterwards.
 
     `runtime_api` is (host, port), or None when there is no platform. `task_root` is the function's folder.
-    `raw_utf8` says whether JSON leaves non-ASCII text unescaped. `streams_web_responses` says whether the callers
-    of a web application take streams. `initialization_type` is `on-demand`,
-    `provisioned-concurrency`, `snap-start` or "". The `function_…` and `log_…` texts are what the context
+    `json_logs` says whether log records are JSON, `raw_utf8` whether JSON leaves non-ASCII text unescaped.
+    `streams_web_responses` says whether the callers of a web application take streams. `initialization_type` is
+    `on-demand`, `provisioned-concurrency`, `snap-start` or "". The `function_…` and `log_…` texts are what the context
     shows to handlers; each is None when unset.
     """
 
@@ -31,6 +31,7 @@ class Settings:
         "function_version",
         "handler",
         "initialization_type",
+        "json_logs",
         "log_group_name",
         "log_level",
         "log_stream_name",
@@ -50,6 +51,7 @@ class Settings:
         self.initialization_type = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE", "")
         # The name and value of AWS's Lambda Web Adapter, so that a function moves over unchanged.
         self.streams_web_responses = environ.get("AWS_LWA_INVOKE_MODE", "").lower() == "response_stream"
+        self.json_logs = environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
         self.log_level = environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
         self.log_group_name = environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
         self.log_stream_name = environ.get("AWS_LAMBDA_LOG_STREAM_NAME")

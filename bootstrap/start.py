@@ -6,16 +6,17 @@ Nothing is imported here that an invocation does not need: each module counts in
 import builtins
 import posix
 import sys
-import time
 
 from .connection import Connection
 from .errors import INIT_ERROR_EXIT_CODE, PlatformError, StartError
 from .handler import load_handler
-from .logs import LogState, render_line, watch_logging, write_record
+from .logs import LogState, watch_logging, write_warning
 from .loop import report_failure, serve
 from .runtime_api import RuntimeApi
 from .settings import Settings, parse_settings, search_path
 
+_FRAMES_FD = "_LAMBDA_TELEMETRY_LOG_FD"
+_SNAP_START = "snap-start"
 _FOLDER_BIT = 0o040000  # S_IFDIR; `stat` is not loaded for it
 _FILE_TYPE_MASK = 0o170000  # S_IFMT
 
@@ -43,18 +44,42 @@ def main(script: str) -> int:
 def run(settings: Settings) -> int:
     """Load the handler and serve. Returns the exit code of a failed init; otherwise raises in the end."""
     prepare_interpreter(settings)
-    log_state = LogState(settings.log_level)
+    log_state = LogState(
+        settings.log_level, json=settings.json_logs, raw_utf8=settings.raw_utf8, frames_fd=take_frames_fd()
+    )
     watch_logging(log_state)
     api = _connect(settings)
     try:
         # Before the first /next: the platform takes an init error only until then.
-        handler = load_handler(settings)
-    except Exception as error:  # noqa: BLE001  the user's module; SystemExit passes, as in awslambdaric
-        write_record(render_line("WARNING", _INIT_WARNING, epoch_s=time.time(), request_id=""))
-        api.post_init_error(report_failure(error))
+        handler = load_handler(settings, log_state)
+    except BaseException as error:  # the user's module; an exit has to be reported first
+        write_warning(log_state, _INIT_WARNING)
+        api.post_init_error(report_failure(error, log_state))
+        if isinstance(error, (SystemExit, KeyboardInterrupt)):
+            raise
         return INIT_ERROR_EXIT_CODE
+    if settings.initialization_type == _SNAP_START:
+        from .snapshot import pass_snapshot  # noqa: PLC0415  for no other function
+
+        failed = pass_snapshot(api, log_state)
+        if failed:
+            return failed
     serve(api, handler, settings, log_state)
     return 0
+
+
+def take_frames_fd() -> "int | None":
+    """Return the descriptor for framed log records, if the platform gives one, and hide it from the function.
+
+    Its number is not the function's business, and a child process must not find it.
+    """
+    text = posix.environ.pop(_FRAMES_FD.encode(), None)
+    if text is None:
+        return None
+    posix.unsetenv(_FRAMES_FD)
+    if "os" in sys.modules:  # its copy was made before
+        sys.modules["os"].environ.pop(_FRAMES_FD, None)
+    return int(text) if text.isdigit() else None
 
 
 def prepare_interpreter(settings: Settings) -> None:

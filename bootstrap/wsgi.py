@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .context import LambdaContext
     from .handler import Handler
+    from .logs import LogState
     from .settings import Settings
     from .web_request import WebRequest
 
@@ -33,7 +34,7 @@ class WsgiError(Exception):
     """The application does not do what PEP 3333 says."""
 
 
-def adapt_wsgi(application: "Application", settings: "Settings") -> "Handler":
+def adapt_wsgi(application: "Application", settings: "Settings", log_state: "LogState") -> "Handler":
     """Return a handler for HTTP events that calls `application`."""
 
     def handler(event: object, context: "LambdaContext") -> object:
@@ -41,8 +42,8 @@ def adapt_wsgi(application: "Application", settings: "Settings") -> "Handler":
         environ = render_environ(request)
         environ["aws.event"], environ["aws.context"] = event, context
         if settings.streams_web_responses and request.kind != ALB:
-            return _stream(application, environ)
-        return _answer(application, environ, request)
+            return _stream(application, environ, log_state)
+        return _answer(application, environ, request, log_state=log_state)
 
     return handler
 
@@ -111,18 +112,20 @@ class _Response:
         return render_head(self.status, self.headers)
 
 
-def _answer(application: "Application", environ: "dict[str, object]", request: "WebRequest") -> object:
+def _answer(
+    application: "Application", environ: "dict[str, object]", request: "WebRequest", *, log_state: "LogState"
+) -> object:
     response = _Response()
     try:
         body = b"".join(_body(application, environ, response))
         response.head()
         return render_answer(request, response.status, response.headers, body)
     except Exception as error:  # noqa: BLE001  the user's application
-        _report(error)
+        _report(error, log_state)
         return render_failed_answer(request)
 
 
-def _stream(application: "Application", environ: "dict[str, object]") -> "Iterator[object]":
+def _stream(application: "Application", environ: "dict[str, object]", log_state: "LogState") -> "Iterator[object]":
     response = _Response()
     try:
         for part in _body(application, environ, response):
@@ -134,7 +137,7 @@ def _stream(application: "Application", environ: "dict[str, object]") -> "Iterat
     except Exception as error:
         if response.sent:
             raise  # the caller has to learn that the body is not whole
-        _report(error)
+        _report(error, log_state)
         yield from render_failed_stream()
 
 
@@ -162,7 +165,7 @@ def _latin(data: bytes) -> str:
     return data.decode("latin-1")
 
 
-def _report(error: Exception) -> None:
+def _report(error: Exception, log_state: "LogState") -> None:
     from .loop import report_failure  # noqa: PLC0415  `loop` is not this module's to know before it has failed
 
-    report_failure(error)
+    report_failure(error, log_state)

@@ -109,11 +109,12 @@ class RecordingServer:
         if request is None:
             return False
         self.requests.append(request)
-        name = request.path.rpartition("/")[2]
+        name = "restore" if request.path.endswith("/restore/next") else request.path.rpartition("/")[2]
         if name == "next" and not self._events and "next" not in self._answers:
             self._listener.close()
             return False
         usual = self._events.pop(0).render() if name == "next" and self._events else render(202, ACCEPTED)
+        usual = render(200, b"") if name == "restore" else usual
         answer = self._answers.get(name, usual)
         step = self._piece_bytes or len(answer)
         for start in range(0, len(answer), step):

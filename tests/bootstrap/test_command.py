@@ -10,6 +10,7 @@ import pytest
 
 from bootstrap.errors import HandlerNotFoundError, MalformedHandlerNameError
 from bootstrap.kinds import load_declared
+from bootstrap.logs import LogState
 from bootstrap.settings import Settings
 from tests.bootstrap.recording_server import REQUEST_ID, Event
 from tests.bootstrap.runtime_process import VERSIONS, require_python, run_runtime
@@ -148,4 +149,4 @@ def test_a_command_that_cannot_be_is_an_error_at_init(tools, handler, error, mes
     """Before the first event comes, as for a module that cannot be imported."""
     settings = Settings(handler, {}, working_directory=str(tools))
     with pytest.raises(error, match=message.replace(".", r"\.")):
-        load_declared(settings)
+        load_declared(settings, LogState())

@@ -223,3 +223,65 @@ def test_an_answer_before_the_end_of_the_request_is_heard() -> None:
         response = exchange(connection, render_request("POST", "/x", {}, body=b"x" * 20_000_000))
         thread.join(20)
     assert (response.status, response.body, response.keep_alive) == (413, b"too large", False)
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_536, 300_000, 7_000_000])
+def test_bodies_of_every_size_arrive_whole_in_both_directions(size) -> None:
+    """Joined to the head or beside it, received in pieces or in one wait: the bytes are the same."""
+    body = (bytes(range(256)) * (size // 256 + 1))[:size]
+    with RecordingServer([], answers={"response": render(200, body)}) as server:
+        connection = connect(server)
+        for _ in range(2):
+            connection.send(render_request("POST", "/x/response", {"Content-Length": str(size)}), body)
+            assert connection.receive().body == body
+        connection.close()
+    assert [(request.body, request.connection) for request in server.requests] == [(body, 0)] * 2
+
+
+def test_a_large_answer_that_stops_is_not_waited_for() -> None:
+    """A peer that announces much and sends less is given up after the limit, or when it closes."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connection = Connection("127.0.0.1", listener.getsockname()[1], silence_limit_s=1)
+        connection.send(POST)
+        peer, _ = listener.accept()
+        peer.sendall(head + b"x" * 500_000)
+        with pytest.raises(UnreachableError, match="silent for 1 s while answering"):
+            connection.receive()
+        peer.close()
+        connection.send(POST)
+        peer, _ = listener.accept()
+        peer.recv(65536)
+        peer.sendall(head + b"x" * 500_000)
+        peer.close()
+        with pytest.raises(UnreachableError, match="closed in the middle of the answer"):
+            connection.receive()
+
+
+def test_an_answer_like_the_last_one_is_known_and_any_other_is_read() -> None:
+    """Equal bytes give the remembered answer; one byte more, less or different is read as if nothing had been."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connection = Connection("127.0.0.1", listener.getsockname()[1])
+        connection.send(POST)
+        peer, _ = listener.accept()
+        answers = [render(202, b"{}"), render(202, b"{}"), render(202, b"[]"), render(413, b"{}"), render(202, b"{}")]
+        found = []
+        for answer in answers:
+            peer.sendall(answer)
+            found.append(connection.receive())
+            connection.send(POST)
+        assert [(f.status, f.body) for f in found] == [(202, b"{}")] * 2 + [(202, b"[]"), (413, b"{}"), (202, b"{}")]
+        assert found[0] is found[1]
+        peer.sendall(answers[0] + b"surplus")
+        assert connection.receive().status == 202
+        assert connection._socket is None
+        peer.close()
+
+
+def test_the_first_piece_of_an_answer_is_not_taken_for_a_known_one() -> None:
+    """An answer in pieces is never remembered, so its first piece alone cannot stand for it."""
+    whole = render(202, b"0123456789")
+    with RecordingServer([], answers={"response": whole}, piece_bytes=len(whole) - 5) as server:
+        connection = connect(server)
+        assert [exchange(connection).body for _ in range(3)] == [b"0123456789"] * 3
+        connection.close()

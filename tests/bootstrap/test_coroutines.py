@@ -116,9 +116,10 @@ def test_traces_show_the_functions_lines_only(cases) -> None:
 
 
 def test_leaving_means_leaving(cases) -> None:
-    """sys.exit in a coroutine ends the process with its code, as it does in a function."""
-    found, outcome = bodies(cases, "leave", b"1")
-    assert (found, outcome.exit_code) == ([], 3)
+    """sys.exit in a coroutine is reported and ends the process with its code, as it does in a function."""
+    (found,), outcome = bodies(cases, "leave", b"1")
+    assert (found["errorType"], outcome.exit_code) == ("Runtime.ExitError", 3)
+    assert "asyncio" not in "".join(found["stackTrace"])
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -105,12 +105,12 @@ def test_the_xray_cause_names_frames_and_files() -> None:
 def test_the_log_record_is_one_line_for_cloudwatch() -> None:
     """Lines are joined by carriage returns and indented by no-break spaces, with one line end."""
     trace = ('  File "/a.py" Line 2\n    def (\n',)
-    record = describe_failure(UserCodeSyntaxError("bad", trace), working_directory="/w").log_record()
+    record = describe_failure(UserCodeSyntaxError("bad", trace), working_directory="/w").text_record()
     assert record == (
         "[ERROR] Runtime.UserCodeSyntaxError: bad\rTraceback (most recent call last):\r"
-        '\u00a0\u00a0File "/a.py" Line 2\r\u00a0\u00a0\u00a0\u00a0def (\n'
+        '\u00a0\u00a0File "/a.py" Line 2\r\u00a0\u00a0\u00a0\u00a0def ('
     )
-    assert describe_failure(KeyError(), working_directory="/").log_record().startswith("[ERROR] KeyError\r")
+    assert describe_failure(KeyError(), working_directory="/").text_record().startswith("[ERROR] KeyError\r")
 
 
 class UnprintableError(Exception):

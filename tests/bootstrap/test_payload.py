@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import _json
 import decimal
+import importlib
 import json
 import math
+import sys
+import types
 from typing import NamedTuple
 
 import pytest
@@ -143,3 +147,60 @@ def test_what_has_no_json_form_is_a_marshal_error(result, message) -> None:
     with pytest.raises(MarshalError) as caught:
         render_result(result, raw_utf8=False)
     assert str(caught.value) == f"Unable to marshal response: {message}"
+
+
+def without_encoder(settings):
+    raise TypeError("make_scanner takes no settings any more")
+
+
+BROKEN = {
+    "missing": None,
+    "no scanner": types.SimpleNamespace(),
+    "other scanner": types.SimpleNamespace(make_scanner=without_encoder),
+    "wrong result": types.SimpleNamespace(make_scanner=lambda _settings: lambda text, _start: (text, 0)),
+    "no encoder": types.SimpleNamespace(make_scanner=_json.make_scanner),
+}
+
+
+@pytest.fixture(params=BROKEN.values(), ids=BROKEN)
+def other_payload(request, monkeypatch):
+    """The module as it is where `_json` is something else."""
+    monkeypatch.setitem(sys.modules, "_json", request.param)
+    monkeypatch.delitem(sys.modules, "bootstrap.payload")
+    monkeypatch.delitem(sys.modules, "bootstrap.payload_package", raising=False)
+    return importlib.import_module("bootstrap.payload")
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_without_the_accelerator_the_package_does_the_same(other_payload, raw) -> None:
+    """Another interpreter or a later version may lack the private module, or have another: nothing else changes."""
+    number = decimal.Decimal("1.10")
+    values = [
+        {"a": [1, 2.5, None, "\u00e9"]}, [float("nan")], Point(1, {"p": Point(number, b"t")}), [number, "x", number],
+        "\ud800", {1: True}, decimal.Decimal("NaN"),
+    ]  # fmt: skip
+    for value in values:
+        assert other_payload.render_json(value, raw_utf8=raw) == render_json(value, raw_utf8=raw)
+    assert other_payload.parse_event(b' {"a": [1]} ', "application/json") == {"a": [1]}
+    with pytest.raises(UnmarshalError, match=r"^Unable to unmarshal input: Expecting value: line 1 column 1"):
+        other_payload.parse_event(b"", "application/json")
+    bomb: list[object] = []
+    bomb.append(bomb)
+    for unknown in (object(), {1}, bomb):
+        with pytest.raises(MarshalError, match=r"^Unable to marshal response: "):
+            other_payload.render_result(unknown, raw_utf8=raw)
+
+
+class Kept(dict[str, object]):
+    pass
+
+
+@pytest.mark.parametrize("depth", [0, 1, 100])
+def test_named_tuples_are_found_wherever_they_are(depth) -> None:
+    """In built-in containers and derived ones, at any depth; a result without any is written as it is."""
+    value: object = Kept(p=(Point(1, b"t"),))
+    plain: object = {"p": [{"x": 1, "y": "t"}]}
+    for _ in range(depth):
+        value, plain = [Kept(a=value)], [{"a": plain}]
+    assert render_json(value, raw_utf8=False) == json.dumps(plain).encode()
+    assert render_json([Kept(a=(1,))], raw_utf8=False) == b'[{"a": [1]}]'

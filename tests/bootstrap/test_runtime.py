@@ -159,10 +159,35 @@ def test_faults_have_their_wire_type_and_the_loop_lives_on(cases, handler, event
 
 @pytest.mark.parametrize(("handler", "code"), [("cases.leave", 3), ("cases.die", 7)])
 def test_leaving_in_a_handler_ends_the_process(cases, handler, code) -> None:
-    """sys.exit, exit and os._exit mean what they say; nothing is posted, what was printed is out."""
+    """sys.exit, exit and os._exit mean what they say; what was printed is out, an exit is answered before."""
     outcome = run_runtime(cases, handler)
-    assert (outcome.exit_code, outcome.answers) == (code, [])
-    assert outcome.stdout == ("last words" if code == 3 else "")
+    assert outcome.exit_code == code
+    errors = [json.loads(answer.body) for answer in outcome.answers]
+    if code == 7:
+        assert (errors, outcome.stdout) == ([], "")
+    else:
+        (error,) = errors
+        assert error["errorType"] == "Runtime.ExitError"
+        assert error["errorMessage"].startswith("The function ended its process: found SystemExit(3)")
+        assert outcome.stdout.startswith("last words[ERROR] Runtime.ExitError: The function ended")
+
+
+def test_leaving_at_import_is_reported_before_the_end(tmp_path, python) -> None:
+    """The platform would otherwise see a process that is gone, and answer with nothing."""
+    write_function(tmp_path, app="import sys; sys.exit(5)")
+    outcome = run_runtime(tmp_path, python=python)
+    (error,) = outcome.requests
+    assert (error.path, outcome.exit_code) == (f"{BASE}/init/error", 5)
+    assert json.loads(error.body)["errorType"] == "Runtime.ExitError"
+
+
+def test_exceptions_outside_exception_are_failures_of_one_invocation(tmp_path) -> None:
+    """A CancelledError or a class of the function's own is reported under its name, and the loop lives on."""
+    source = "class Stop(BaseException): pass\ndef handler(event, context): raise Stop('now')"
+    write_function(tmp_path, app=source)
+    outcome = run_runtime(tmp_path, events=[Event(), Event()])
+    assert [json.loads(answer.body)["errorType"] for answer in outcome.answers] == ["Stop", "Stop"]
+    assert outcome.exit_code == UNREACHABLE
 
 
 def test_a_class_name_cannot_forge_a_header(cases) -> None:

@@ -19,6 +19,7 @@ AT_IMPORT_OF_THE_HANDLER = {
     "_lambda_runtime.runtime_api",
     "_lambda_runtime.settings",
     "_lambda_runtime.start",
+    "_lambda_runtime.termination",
     "_lambda_runtime.wire",
     "_socket",
     "posix",

@@ -173,11 +173,12 @@ def test_a_head_that_makes_no_sense_is_an_error_and_not_sent(cases) -> None:
     assert "found the keys ['body'] in the dict that begins it" in json.loads(answer.body)["errorMessage"]
 
 
-def test_leaving_in_mid_stream_ends_the_process_without_an_end_of_the_body(cases) -> None:
-    """The platform sees a broken response, and never one that looks complete."""
+def test_leaving_in_mid_stream_is_told_in_the_trailers_and_ends_the_process(cases) -> None:
+    """The platform never sees a response that looks complete, and the process ends with the function's code."""
     outcome = run_runtime(cases, "cases.leave")
     assert outcome.exit_code == 3
-    assert outcome.answers == []  # the body never ended
+    (answer,) = outcome.answers
+    assert answer.trailers["lambda-runtime-function-error-type"] == "Runtime.ExitError"
 
 
 def test_a_stream_and_a_plain_answer_share_the_connection(cases) -> None:

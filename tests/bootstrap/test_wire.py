@@ -13,6 +13,7 @@ from bootstrap.wire import (
     Response,
     ResponseReader,
     header_text,
+    maybe_parse_whole,
     render_request,
 )
 
@@ -207,3 +208,51 @@ def test_a_request_is_one_message() -> None:
 def test_header_text_cannot_start_another_header(value, text) -> None:
     """A class name with line ends in it stays one field value."""
     assert header_text(value) == text
+
+
+@given(responses() | st.lists(LIKELY | st.binary(max_size=6), max_size=10).map(b"".join))
+def test_a_response_in_one_piece_is_read_the_same_without_the_automaton(message) -> None:
+    """The short way gives what the reader gives, or refuses as it does, or leaves the message to it."""
+    try:
+        found = maybe_parse_whole(message)
+    except ProtocolError:
+        with pytest.raises(ProtocolError):
+            read(message)
+    else:
+        assert found is None or facts((found, b"")) == facts(read(message))
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"202 Accepted", b"413 Request Entity Too Large"])
+def test_the_usual_response_takes_the_short_way(status) -> None:
+    """Framed by its length, in one piece, from a peer that stays."""
+    message = b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+    found = maybe_parse_whole(message)
+    assert found is not None
+    assert (found.status, found.body, found.headers["content-type"]) == (int(status[:3]), b"{}", "application/json")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        OK + b"Content-Length: 02\r\n\r\n{}",
+        OK + b"Content-Length: 3\r\n\r\n{}",
+        OK + b"Content-Length: 1\r\n\r\n{}",
+        OK + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+        OK + b"Content-Len",
+    ],
+)
+def test_anything_unusual_is_left_to_the_reader(message) -> None:
+    """Leading zeros, more or less than announced, a peer that leaves, other framings."""
+    assert maybe_parse_whole(message) is None
+
+
+def test_tiny_chunks_stay_small() -> None:
+    """A body in millions of chunks of a byte or two takes memory in proportion to its bytes, not its chunks."""
+    reader = ResponseReader()
+    reader.feed(OK + b"Transfer-Encoding: chunked\r\n\r\n")
+    for _ in range(1000):
+        reader.feed(b"2\r\nab\r\n")
+    assert len(reader._pieces) == 1
+    assert reader.feed(b"0\r\n\r\n").body == b"ab" * 1000
