@@ -82,6 +82,8 @@ CASES = {
     "bytes in": returns("type(event).__name__", Event(b"\x00\xff", {"Content-Type": "application/octet-stream"})),
     "empty content type": returns("type(event).__name__", Event(headers={"Content-Type": ""}), under_rie=False),
     "object": returns("object()"),
+    "coroutine": Case("async def handler(event, context): return 1"),
+    "generator": Case("def handler(event, context): yield b'a'"),
     "set": returns("{1}"),
     "circular": does("a = []; a.append(a); return a"),
     "enum": returns("E.A", before="import enum\nclass E(enum.Enum): A = 1"),
