@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from builder.errors import BuilderError
+from tests.conftest import elsewhere
 
 # Half an interpreter, enough to run a function: for tests that build on an empty cache and are about something else.
 SMALL = {
@@ -732,7 +733,7 @@ def stranger(root) -> Iterator[Callable[..., subprocess.CompletedProcess]]:
     """Return `stranger(*arguments)`: build-image as an unprivileged user, from a copy of the program he may read."""
     python = f"/usr/bin/python{sys.version_info[0]}.{sys.version_info[1]}"
     if not Path(python).exists():
-        pytest.skip(f"there is no {python}, and an unprivileged user may not read the Python of this environment")
+        elsewhere(f"there is no {python}, and an unprivileged user may not read the Python of this environment")
     folder = Path(tempfile.mkdtemp(prefix="firkin-stranger-"))  # pytest's own folders are closed to him
     folder.chmod(0o755)
     checkout = Path(__file__).parents[1]

@@ -14,6 +14,7 @@ from builder.host import CA_BUNDLE, HostBase, _data, may_be_elf, observe_host, r
 from builder.interpreter import Interpreter, observe_interpreter
 from builder.plan import How, PlannedFile
 from builder.trim import Choice
+from tests.conftest import elsewhere
 
 # The Python that runs the tests, the distribution's own, and every other version that the runtime supports.
 PYTHONS = [None, "/usr/bin/python3", "3.9", "3.10", "3.12", "3.13"]
@@ -26,7 +27,7 @@ def python(request: pytest.FixtureRequest) -> Interpreter:
     try:
         return observe_interpreter(request.param)
     except InterpreterError as error:
-        pytest.skip(str(error))
+        elsewhere(str(error))
 
 
 def by_path(base: HostBase) -> dict[str, PlannedFile]:
@@ -99,7 +100,7 @@ def test_certificates_are_where_every_openssl_looks(this_python: Interpreter, ca
 def test_time_zones_and_their_aliases_are_there(this_python: Interpreter, cache: Cache):
     """A zone is a file, an alias a link to one, and no link leads to what was left out."""
     if not Path("/usr/share/zoneinfo/Europe/Berlin").exists():
-        pytest.skip("this machine has no time zones")
+        elsewhere("it has no time zones")
     files = by_path(observe_host(this_python, SAFE, cache))
     zones = {path: file for path, file in files.items() if path.startswith("usr/share/zoneinfo/")}
     assert "usr/share/zoneinfo/Europe/Berlin" in zones

@@ -13,6 +13,7 @@ from builder.cache import Cache
 from builder.errors import InterpreterError
 from builder.interpreter import Interpreter
 from builder.libraries import OPENED, Libraries, find_libraries, search_libraries
+from tests.conftest import unavailable
 
 Compile = Callable[..., Path]
 
@@ -22,7 +23,7 @@ def cc(tmp_path: Path) -> Compile:
     """Compile C: `cc(output, *flags, code=…)`."""
     gcc = shutil.which("gcc")
     if gcc is None:
-        pytest.skip("gcc is not installed")
+        unavailable("gcc is not installed: scripts/engines installs it")
 
     def run(output: Path, *flags: str, code: str = "int x;") -> Path:
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from builder.interpreter import Interpreter
 from builder.observe import UNLOCKED, Packages, make_plan, observe_function, observe_packages
 from builder.plan import How, Plan
 from builder.trim import Choice
+from tests.conftest import unavailable
 
 APP = "def handler(event, context): ...\n"
 Observe = Callable[..., Packages | None]
@@ -172,7 +173,7 @@ def test_libraries_that_the_function_itself_needs_are_planned(write, packages: O
     """A compiled module in the function's own folder brings the system's libraries it needs, or a warning."""
     gcc = shutil.which("gcc")
     if gcc is None:
-        pytest.skip("gcc is not installed")
+        unavailable("gcc is not installed: scripts/engines installs it")
     folder = write({"app.py": APP})
     (folder / "empty.c").write_text("int x;")
     for name in ("libown.so", "libnowhere.so"):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import unavailable
+
 Compile = Callable[..., Path]
 
 
@@ -18,9 +20,7 @@ def tool() -> Callable[[str], str]:
     def find(name: str) -> str:
         found = shutil.which(name)
         if found is None:
-            if os.environ.get("CI") == "true":
-                pytest.fail(f"{name} is not installed; scripts/engines installs it")
-            pytest.skip(f"{name} is not installed")
+            unavailable(f"{name} is not installed: scripts/engines installs it")
         return found
 
     return find

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from builder.elf import Elf, ElfError, closure, read_elf, search_path
+from tests.conftest import elsewhere
 
 GLIBC = Elf("pie", "x86_64", 64, interpreter="/lib64/ld-linux-x86-64.so.2")
 MUSL = Elf("pie", "x86_64", 64, interpreter="/lib/ld-musl-x86_64.so.1")
@@ -20,7 +21,7 @@ def loader() -> str:
     """Give the dynamic loader that runs this Python: the witness. It only ever lists files made here."""
     found = read_elf(Path(sys.executable))
     if found is None or not found.interpreter or "ld-linux-x86-64" not in found.interpreter:
-        pytest.skip("needs glibc on x86-64 as the witness")
+        elsewhere("needs glibc on x86-64 as the witness")
     return found.interpreter
 
 

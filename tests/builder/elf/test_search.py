@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from builder.elf import Elf, search_path
 from builder.elf.search import parse_conf
+from tests.conftest import elsewhere
 
 GLIBC = Elf("pie", "x86_64", 64, interpreter="/lib64/ld-linux-x86-64.so.2", needed=("libc.so.6",))
 MUSL = Elf("pie", "x86_64", 64, interpreter="/lib/ld-musl-x86_64.so.1", needed=("libc.musl-x86_64.so.1",))
@@ -118,7 +119,7 @@ def test_folders_are_those_of_ldconfig():
     """On this machine, ldconfig scans exactly the folders that are found here."""
     ldconfig = shutil.which("ldconfig", path=f"{os.environ['PATH']}:/sbin:/usr/sbin")
     if ldconfig is None or not Path("/etc/debian_version").exists():
-        pytest.skip("needs Debian's ldconfig as the witness")
+        elsewhere("needs Debian's ldconfig as the witness")
     said = subprocess.run([ldconfig, "-v", "-N", "-X"], capture_output=True, text=True, timeout=60, check=False)
     scanned = [line.partition(":")[0] for line in said.stdout.splitlines() if line.startswith("/")]
     search = search_path(GLIBC)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from builder.elf import without_debug
 from builder.elf.layout import read_header, read_sections, read_segments, view_of
+from tests.conftest import elsewhere, unavailable
 
 CODE = """
 #include <stddef.h>
@@ -215,7 +216,7 @@ def small_with_debug(tmp_path_factory) -> bytes:
     (folder / "it.c").write_text(CODE)
     gcc = shutil.which("gcc")
     if gcc is None:
-        pytest.skip("gcc is not installed")
+        unavailable("gcc is not installed: scripts/engines installs it")
     subprocess.run([gcc, *SHARED, "-o", folder / "it", folder / "it.c"], check=True, timeout=60)
     return (folder / "it").read_bytes()
 
@@ -255,7 +256,7 @@ def interpreter(tmp_path_factory) -> Path:
         *base.glob(f"lib/{version}/lib-dynload/*.so"),
     ]
     if not binaries[0].exists() or len(binaries) < 10:
-        pytest.skip("this Python does not have its extension modules in its prefix")
+        elsewhere("this Python does not have its extension modules in its prefix")
     for binary in binaries:
         copy = home / binary.relative_to(base)
         copy.write_bytes(without_debug(binary.read_bytes()))
@@ -279,6 +280,7 @@ for file in sorted(pathlib.Path(sys.prefix, "lib").glob("python3*/lib-dynload/*.
     except ImportError as error:
         failed[name] = str(error)
 import ctypes, decimal, hashlib, json, sqlite3, ssl, zlib
+from tests.conftest import elsewhere, unavailable
 assert zlib.decompress(zlib.compress(b"x" * 999)) == b"x" * 999
 assert sqlite3.connect(":memory:").execute("select 6 * 7").fetchone() == (42,)
 assert ctypes.pythonapi.PyLong_FromLong is not None
@@ -319,4 +321,4 @@ def test_real_files_shrink_as_with_strip(interpreter, tool, tmp_path):
         readelf(tool, after)
         compared += 1
     if not compared:
-        pytest.skip("this Python was built without debugging information")
+        elsewhere("this Python was built without debugging information")

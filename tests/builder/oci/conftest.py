@@ -10,12 +10,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from builder.oci import BlobStore, Digest, Entry, Image, ImageConfig, Layer, media_types
-
-settings.register_profile("patient", deadline=None)  # time is measured in bench/, never asserted here
-settings.load_profile("patient")
+from tests.conftest import unavailable
 
 
 @pytest.fixture
@@ -108,18 +105,11 @@ def tree_of():
     return look
 
 
-def _absent(what):
-    """Skip what this machine cannot run; in CI nothing may be missing silently."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what} is not here, and CI=true")
-    pytest.skip(f"{what} is not here")
-
-
 @pytest.fixture
 def skopeo():
     """Run skopeo, the independent witness for layouts and archives."""
     if shutil.which("skopeo") is None:
-        _absent("skopeo")
+        unavailable("skopeo is not installed: scripts/engines installs it")
     return lambda *args: (
         subprocess.run(["skopeo", *map(str, args)], check=True, capture_output=True, text=True, timeout=60).stdout
     )
@@ -130,7 +120,7 @@ def docker():
     """Run docker against the default daemon, the independent witness for archives."""
     found = shutil.which("docker")
     if not found or subprocess.run([found, "info"], capture_output=True, timeout=20, check=False).returncode:
-        _absent("a Docker daemon")
+        unavailable("no Docker Engine answers: scripts/engines starts one")
     return lambda *args: (
         subprocess.run(["docker", *map(str, args)], check=True, capture_output=True, text=True, timeout=60).stdout
     )

@@ -26,6 +26,7 @@ from builder.oci import (
     write_archive,
     write_layout,
 )
+from tests.conftest import unavailable
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_a_file_size_limit_is_one_clear_error(archive, tmp_path):
 def test_a_full_disk_is_one_clear_error(archive, tmp_path):
     """On a disk that is full, all writers name the target, say what to do, and leave nothing behind."""
     if os.geteuid():
-        pytest.skip("mounting needs root")
+        unavailable("mounting needs root")
     small = tmp_path / "small"
     small.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", small], check=True)

@@ -15,6 +15,7 @@ from builder.oci import BlobStore, Entry, History, Image, ImageConfig
 from builder.project import Event
 from builder.prove import prove
 from builder.prove.rootfs import METHODS, best_method, runnable, unpacked
+from tests.conftest import elsewhere
 
 ALL = pytest.mark.parametrize("method", METHODS)
 
@@ -26,7 +27,7 @@ def _possible(request: pytest.FixtureRequest, cache: Cache) -> None:
     if method == "chroot":
         request.getfixturevalue("root")
     if method == "namespace" and best_method(cache) != "namespace":
-        pytest.skip("this machine forbids namespaces")
+        elsewhere("it forbids namespaces")
 
 
 def ask(image: Image, cache: Cache, method: str, *events: dict, timeout_s: float = 30) -> list:
@@ -70,7 +71,7 @@ def test_a_sandbox_is_a_stranger_without_privileges_who_sees_the_image_only(imag
 
 def test_in_a_namespace_only_tmp_can_be_written(image, cache):
     if best_method(cache) != "namespace":
-        pytest.skip("this machine forbids namespaces")
+        elsewhere("it forbids namespaces")
     (seen,) = ask(image, cache, "namespace", {"do": "look"})
     assert [path for path, can in seen["writes"].items() if can] == ["/tmp/x"]
     assert seen["devices"] == ["full", "null", "random", "urandom", "zero"]
