@@ -6,7 +6,9 @@ Decides nothing about what is in the image; the Plan does.
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from builder.bytecode import Module, compile_modules
@@ -60,7 +62,10 @@ def assemble(plan: Plan, interpreter: Interpreter, cache: Cache, *, say: Callabl
     InterpreterError (a Python that cannot compile).
     """
     press = _Press(plan, interpreter, cache, BlobStore(cache.blobs), say)
-    layers = tuple(_layer(planned, press) for planned in plan.layers)
+    keys = [_key(planned, press) for planned in plan.layers]
+    with ThreadPoolExecutor() as pool:  # reading and hashing leave the interpreter to each other
+        recorded = pool.map(lambda key: _recorded(key, press), keys)
+    layers = tuple(map(partial(_layer, press), plan.layers, keys, recorded))
     config = ImageConfig(
         architecture=plan.architecture,
         entrypoint=plan.entrypoint,
@@ -83,22 +88,25 @@ class _Press:
     say: Callable[[str], None]
 
 
-def _layer(planned: PlannedLayer, press: _Press) -> AssembledLayer:
-    started = time.monotonic()
-    key = key_of(
+def _key(planned: PlannedLayer, press: _Press) -> str:
+    return key_of(
         "layer",
         zlib.ZLIB_RUNTIME_VERSION,  # another zlib gives other bytes for the same files
         press.interpreter.full_version,
         press.interpreter.magic,
         "".join(file.identity() for file in planned.files),
     )
-    layer = _recorded(key, press)
-    cached = layer is not None
+
+
+def _layer(press: _Press, planned: PlannedLayer, key: str, recorded: Layer | None) -> AssembledLayer:
+    """The layer as it was recorded, or made now."""
+    started = time.monotonic()
+    layer = recorded
     if layer is None:
         press.say(f"assembling layer {planned.name}: {len(planned.files)} files")
         layer = _write(planned, press)
         press.cache.write_record("layers", key, render_layer(layer))
-    return AssembledLayer(planned.name, layer, cached, time.monotonic() - started, len(planned.files))
+    return AssembledLayer(planned.name, layer, recorded is not None, time.monotonic() - started, len(planned.files))
 
 
 def _recorded(key: str, press: _Press) -> Layer | None:

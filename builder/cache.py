@@ -221,18 +221,19 @@ def _put_in_place(fresh: Path, entry: Path, scratch: Path) -> None:
 
 def fingerprint(folder: Path) -> str:
     """A digest of every path below `folder` with its size, mode and time of change: what `stat` can tell cheaply."""
-    digest = hashlib.sha256()
-    for path, state in sorted(_states(str(folder), "")):
-        digest.update(f"{path}\0{state}\n".encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+    states: list[str] = []
+    _add_states(str(folder), "", states)
+    states.sort()
+    return hashlib.sha256("\n".join(states).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _states(folder: str, prefix: str) -> Iterator[tuple[str, str]]:
+def _add_states(folder: str, prefix: str, states: list[str]) -> None:
+    """Add a line for each path below `folder`: a NUL ends the path, which no name holds."""
     with os.scandir(folder) as entries:
         for entry in entries:
             stat = entry.stat(follow_symlinks=False)
             if entry.is_dir(follow_symlinks=False):
-                yield prefix + entry.name + "/", str(stat.st_mode)
-                yield from _states(entry.path, prefix + entry.name + "/")
+                states.append(f"{prefix}{entry.name}/\0{stat.st_mode}")
+                _add_states(entry.path, f"{prefix}{entry.name}/", states)
             else:
-                yield prefix + entry.name, f"{stat.st_mode} {stat.st_size} {stat.st_mtime_ns}"
+                states.append(f"{prefix}{entry.name}\0{stat.st_mode} {stat.st_size} {stat.st_mtime_ns}")
