@@ -28,6 +28,8 @@ from builder.oci import (
 )
 from builder.oci.aside import folder_aside
 
+_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257  # POSIX pax, ustar header block
+
 KINDS = ("oci", "tar", "docker", "rootfs")
 
 # What a folder must hold for us to replace it: an image layout, or a root file system that we wrote.
@@ -103,6 +105,10 @@ def _check_target(output: Output) -> None:
     target = Path(output.target)
     if output.kind == "tar" and target.is_dir():
         raise OutputError(f"writing {output}: {output.target!r} is a folder", hint="Name a file in it.")
+    if output.kind == "tar" and target.exists() and not _is_tar(target):
+        raise OutputError(
+            f"writing {output}: {output.target!r} is there and is no image archive", hint="Name a new file."
+        )
     mark = _MARKS.get(output.kind)
     if mark is None or not target.exists():
         return
@@ -111,6 +117,13 @@ def _check_target(output: Output) -> None:
         raise OutputError(
             f"writing {output}: {output.target!r} is there and is not {what}", hint="Name a new or empty folder."
         )
+
+
+def _is_tar(file: Path) -> bool:
+    """Whether a file is empty or begins as a tar does: what an earlier build wrote may be replaced, nothing else."""
+    with file.open("rb") as opened:
+        head = opened.read(_TAR_MAGIC_AT + len(_TAR_MAGIC))
+    return not head or head[_TAR_MAGIC_AT:] == _TAR_MAGIC
 
 
 def write_output(output: Output, image: Image, reference: str, cache: Cache) -> None:

@@ -20,7 +20,8 @@ from builder.patterns import Patterns
 # Modules in `events` are: it may be a package of the function's.
 DEFAULT_IGNORED = (
     "events", "!events/**/*.py", ".git", ".hg", ".svn", "**/__pycache__", "**/*.pyc", "**/.DS_Store",
-    "**/.mypy_cache", "**/.ruff_cache", "**/.pytest_cache", "**/.tox", "**/.nox", "**/.venv", "**/node_modules",
+    "**/.mypy_cache", "**/.ruff_cache", "**/.pytest_cache", "**/.tox", "**/.nox", "**/.venv",
+    "**/.env", "**/.env.*", "**/node_modules",
     ".github", ".gitlab-ci.yml", ".gitignore", ".dockerignore", "Dockerfile",
     "uv.lock", "pylock.toml", "pyproject.toml", "requirements.txt",
 )  # fmt: skip

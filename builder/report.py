@@ -25,6 +25,15 @@ def check_report(file: Path) -> None:
         raise OutputError(
             f"reading --report {str(file)!r}: it ends in neither .html nor .json", hint="For example report.html."
         )
+    if file.is_file() and not _is_report(file):
+        raise OutputError(f"writing the report {file}: another file is there", hint="Name a new file.")
+
+
+def _is_report(file: Path) -> bool:
+    """Whether a file is a report of an earlier build, which may be replaced: both kinds name the image at their top."""
+    with disk(f"reading {file}"), file.open("rb") as opened:
+        head = opened.read(1024)
+    return head.startswith(b"<!doctype html>") or b'"config_digest"' in head
 
 
 def write_report(file: Path, result: Mapping[str, object], plan: Plan) -> None:

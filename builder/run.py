@@ -6,12 +6,14 @@ An image is unpacked and run in the sandbox that proofs use. Never serves anythi
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from builder.cache import Cache
 from builder.config import Config, read_pyproject
 from builder.console import Console
 from builder.data import runtime_folder
 from builder.dependencies import find_declaration, install
+from builder.errors import SourceError
 from builder.handler import find_handler
 from builder.interpreter import observe_interpreter
 from builder.outputs import open_image
@@ -33,6 +35,10 @@ def prepared(
             console.say(f"running {target} {DESCRIPTIONS[program.method]}")
             yield program
         return
+    place = Path(target)
+    if place.is_file() or (place / "oci-layout").is_file():
+        kind = "tar" if place.is_file() else "oci"
+        raise SourceError(f"running {target!r}: it is no function's folder", hint=f"For an image say {kind}:{target}.")
     program = from_folder(config, cache, environment=environment)
     console.say(f"running {config.source} as it is, by {program.command[0]}")
     yield program

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import run
+
 CODE = """\
 import os, time
 import helper
@@ -256,3 +258,13 @@ def test_settings_of_the_function_come_from_the_builds_variables_and_table(
     assert json.loads(invoke(serve(source).port).stdout) == "other"
     done = firkin(commands, warm_cache, "run", source, BUILD_IMAGE_HANDLER="no.such")
     assert (done.returncode, "from the environment, BUILD_IMAGE_HANDLER" in done.stderr) == (4, True)
+
+
+def test_an_image_without_its_kind_is_told_how_to_say_it(commands, warm_cache, tmp_path):
+    """`firkin run dist/hello` of a layout or an archive: a sentence with the right spelling."""
+    (tmp_path / "layout").mkdir()
+    (tmp_path / "layout/oci-layout").write_text("{}")
+    (tmp_path / "image.tar").touch()
+    for place, spelled in (("layout", "oci:layout"), ("image.tar", "tar:image.tar")):
+        done = run([commands / "firkin", "run", place, "--port", "0"], cache=warm_cache, cwd=tmp_path)
+        assert (done.code, spelled in done.err) == (3, True), done.err

@@ -23,6 +23,7 @@ SHOWN_CHARS = 2000  # of a payload
 LOG_CHARS = 20_000  # of each run's log, its end
 
 _OK = 200  # HTTP's
+_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,11 @@ def judge(event: Event, outcome: emulator.Outcome) -> Answer:
 def _problem(event: Event, outcome: emulator.Outcome, payload: str) -> str:
     if event.expected is None:
         failed = outcome.function_error or outcome.status != _OK
-        return f"it failed with {shortened(payload) or 'no answer at all'}" if failed else ""
+        if failed:
+            return f"it failed with {shortened(payload) or 'no answer at all'}"
+        if (status := _http_status(payload)) >= _SERVER_ERROR:
+            return f"it answered with HTTP status {status}: {shortened(payload)}"
+        return ""
     try:
         right = outcome.status == _OK and same_json(json.loads(payload), json.loads(event.expected))
     except (ValueError, RecursionError):
@@ -133,6 +138,19 @@ def _problem(event: Event, outcome: emulator.Outcome, payload: str) -> str:
         return ""
     wanted = shortened(event.expected.decode("utf-8", "replace").strip())
     return f"it answered {shortened(payload) or 'nothing'} where expected/{event.name}.json says {wanted}"
+
+
+def _http_status(payload: str) -> int:
+    """The status of an answer for API Gateway, a function URL or a load balancer; 0 for any other answer.
+
+    A web application whose route raises answers with 500 and no error of the function's.
+    """
+    try:
+        value = json.loads(payload.partition("\0")[0])  # a streamed answer begins with its head
+    except (ValueError, RecursionError):
+        return 0
+    status = value.get("statusCode") if isinstance(value, dict) else None
+    return status if isinstance(status, int) and not isinstance(status, bool) else 0
 
 
 def same_json(one: object, other: object) -> bool:

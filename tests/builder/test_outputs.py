@@ -242,3 +242,17 @@ def test_only_two_kinds_can_be_read(text):
 def test_what_is_no_image_is_an_image_error(tmp_path, kind):
     with pytest.raises(ImageError, match=f"reading {kind}:"):
         open_image(f"{kind}:{tmp_path}/missing")
+
+
+@pytest.mark.parametrize("head", [b"", b"\0" * 257 + b"ustar\0" + b"\0" * 249])
+def test_an_earlier_archive_or_an_empty_file_may_be_replaced(tmp_path, head):
+    (tmp_path / "image.tar").write_bytes(head)
+    check_outputs([Output("tar", str(tmp_path / "image.tar"))])
+
+
+def test_a_data_file_named_by_mistake_is_not_replaced(tmp_path):
+    """An archive may take an archive's place, and no other file's."""
+    (tmp_path / "weights.json").write_text("{}")
+    with pytest.raises(OutputError, match="is no image archive"):
+        check_outputs([Output("tar", str(tmp_path / "weights.json"))])
+    assert (tmp_path / "weights.json").read_text() == "{}"

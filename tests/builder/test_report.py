@@ -121,3 +121,16 @@ def test_a_browser_shows_the_page(tmp_path):
     )  # fmt: skip
     assert "<h2>Layers</h2>" in done.stdout
     assert "width: 99.998%" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.json"])
+def test_somebody_elses_file_is_not_replaced_and_an_earlier_report_is(tmp_path, name):
+    """A data file named by mistake stays as it is."""
+    file = tmp_path / name
+    file.write_text('{"name": "Ada"}')
+    with pytest.raises(OutputError, match="another file is there"):
+        check_report(file)
+    file.unlink()
+    for _ in range(2):
+        write_report(file, {"image": "a", "config_digest": "b", **RESULT}, PLAN)
+    assert file.stat().st_size > 100

@@ -98,3 +98,27 @@ def test_a_log_for_people_has_its_lines_on_lines():
     """The runtime joins the lines of one record by carriage returns, which on a terminal overwrite each other."""
     assert readable("[ERROR] E\rTraceback\r  File\r\nend\n") == "[ERROR] E\nTraceback\n  File\nend\n"
     assert "\r" not in judge(Event("e", b"", None), outcome(b"1", log=b"a\rb")).log
+
+
+@pytest.mark.parametrize(
+    ("payload", "told"),
+    [
+        (b'{"statusCode": 500, "body": "Internal Server Error"}', "HTTP status 500"),
+        (b'{"statusCode": 503}\0\0\0\0\0\0\0\0busy', "HTTP status 503"),
+        (b'{"statusCode": 404}', ""),
+        (b'{"statusCode": "500"}', ""),
+        (b'{"statusCode": true}', ""),
+        (b"[500]", ""),
+        (b"not JSON", ""),
+    ],
+)
+def test_a_web_application_that_fails_is_not_proven(payload, told):
+    """A route that raises is answered with 500 and no function error; what expects nothing else must not have that."""
+    assert told in judge(Event("e", b"{}", None), outcome(payload)).problem
+    assert bool(told) == bool(judge(Event("e", b"{}", None), outcome(payload)).problem)
+
+
+def test_an_expected_500_is_right():
+    """Whoever writes the answer down wants it."""
+    body = b'{"statusCode": 500}'
+    assert judge(Event("e", b"{}", body), outcome(body)).problem == ""
