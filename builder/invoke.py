@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from builder.errors import FunctionError, PeerError, SourceError
+from builder.project import MAX_EVENT_BYTES
 
 PATH = "/2015-03-31/functions/function/invocations"
 CONNECT_TIMEOUT_S = 5.0
 POLL_S = 0.05
 TIMEOUT_S = 900.0  # Lambda's longest function
-MAX_EVENT_BYTES = 6_291_556  # the platform's limit for a buffered payload (6 MiB + 100 bytes)
 MAX_ANSWER_BYTES = 8 * MAX_EVENT_BYTES  # no answer of Lambda's; more is not read
 SHOWN_CHARS = 2000
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.errors import FunctionError, PeerError, SourceError
-from builder.invoke import MAX_EVENT_BYTES, PATH, endpoint, invoke, judge, read_event
+from builder.invoke import PATH, endpoint, invoke, judge, read_event
+from builder.project import MAX_EVENT_BYTES
 
 ERROR = json.dumps({"errorMessage": "no", "errorType": "ValueError", "stackTrace": []}).encode()
 OURS = {"X-Amz-Executed-Version": "$LATEST"}
