@@ -1,4 +1,4 @@
-"""One build, from a Config to its result: read → observe → plan → assemble → prove → publish.
+"""One build, from a Config to its result: read → observe → plan → assemble → prove → check → publish.
 
 The order is the promise: nothing is written outside the cache before the image has answered its events. Prints through
 the console only; the command line decides what goes to stdout.
@@ -44,6 +44,10 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
         outputs = tuple(parse_output(text, origin=origin) for text in config.outputs)
         outputs = outputs or (Output("oci", f"dist/{name}"),)
         check_outputs(outputs)
+        if config.lint_ignore:
+            from builder.lint import check_ignored
+
+            check_ignored(config.lint_ignore, origin=config.origins.get("lint_ignore") or "--lint-ignore")
         events = tuple(read_events(config.source, config.events))
     with console.step("observe the interpreter"):
         interpreter = observe_interpreter(config.python)
@@ -110,7 +114,9 @@ def build(config: Config, cache: Cache, console: Console, *, environment: Mappin
     with console.step("assemble"):
         assembled = assemble(prepared.plan, prepared.interpreter, cache, say=console.say)
     with console.step("prove"):
-        method, answers = _prove(prepared, assembled, cache, console)
+        method, answers, log = _prove(prepared, assembled, cache, console)
+    with console.step("check"):
+        _check(prepared, assembled, cache, console, log=log)
     with console.step("write"):
         for output in prepared.outputs:
             write_output(output, assembled.image, prepared.reference, cache)
@@ -121,10 +127,11 @@ def build(config: Config, cache: Cache, console: Console, *, environment: Mappin
 
 def _prove(
     prepared: Prepared, assembled: Assembled, cache: Cache, console: Console
-) -> tuple[str, tuple[Mapping[str, object], ...]]:
+) -> tuple[str, tuple[Mapping[str, object], ...], str]:
+    """How the image was proven, what it answered, and what it logged meanwhile."""
     if not prepared.config.prove:
         console.warn("not proven: --no-prove was given")
-        return "not proven", ()
+        return "not proven", (), ""
     from builder.prove import DESCRIPTIONS, prove
 
     proof = prove(assembled.image, prepared.events, cache)
@@ -147,7 +154,15 @@ def _prove(
         console.detail(
             f"{answer.event}: {answer.duration_ms:.1f} ms, {answer.max_memory_mb} MB: {answer.payload[:200]}"
         )
-    return proof.method, answers
+    return proof.method, answers, "".join(answer.log for answer in proof.answers)
+
+
+def _check(prepared: Prepared, assembled: Assembled, cache: Cache, console: Console, *, log: str) -> None:
+    from builder.lint import Subject, check_built
+
+    image = assembled.image
+    subject = Subject.of(image, prepared.reference)
+    check_built(subject, str(image.digest), cache, console, ignored=prepared.config.lint_ignore, log=log)
 
 
 def _summary(prepared: Prepared, assembled: Assembled, console: Console) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from builder.errors import BuilderError, FunctionError
-from builder.program import main, origin_of, print_bytes, print_json, print_line
+from builder.program import main, origin_of, print_bytes, print_json, print_line, render_json
 
 if TYPE_CHECKING:
     from builder.cache import Cache
@@ -30,8 +30,9 @@ Exit codes:
   3  folder or its settings      11  function error (invoke)
   4  handler                     12  no answer (invoke)
   5  syntax error in the code    13  interpreter
-  6  dependencies               130  interrupted
-  7  proof failed               143  terminated
+  6  dependencies                16  refused by Lambda (lint)
+  7  proof failed               130  interrupted
+                                143  terminated
 """
 
 
@@ -94,6 +95,12 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
     help="Sample events, relative to SOURCE; else events/*.json. Repeatable.",
 )
 @click.option("--no-prove", is_flag=True, help="Write the image without running it.")
+@click.option(
+    "--lint-ignore",
+    multiple=True,
+    metavar="RULE",
+    help="Build although this rule of `firkin lint` is broken. Repeatable.",
+)
 @click.option(
     "-o",
     "--output",
@@ -255,6 +262,44 @@ def _invoke(event: str, *, url: str | None, port: int, wait: float) -> None:
     except FunctionError as error:
         print_line(error.details.encode())  # the function's own words are its response, an error or not
         raise FunctionError(str(error), hint=error.hint) from error
+
+
+@_firkin.command("lint")
+@click.argument("image")
+@click.option("--ignore", multiple=True, metavar="RULE", help="Say nothing of this rule. Repeatable.")
+@click.option("--strict", is_flag=True, help="Fail on warnings too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
+@click.option(
+    "--sarif", type=click.Path(path_type=Path), metavar="FILE", help="Write the findings as SARIF, for dashboards."
+)
+def _lint(image: str, *, ignore: tuple[str, ...], strict: bool, as_json: bool, sarif: Path | None) -> None:
+    """Check IMAGE, oci:DIR or tar:FILE, for every reason for which Lambda refuses it or the function fails there."""
+    from importlib.metadata import version
+
+    from builder.console import Console
+    from builder.disk import write_whole
+    from builder.lint import (
+        check_ignored,
+        describe_findings,
+        failed,
+        gate,
+        lint,
+        open_subject,
+        render_sarif,
+        render_text,
+    )
+
+    check_ignored(ignore, origin="--ignore")
+    with _cache(Console()) as cache:
+        findings = lint(open_subject(image), cache, ignored=ignore)
+    if sarif:
+        log = render_sarif(findings, image, version=version("firkin"))
+        write_whole(sarif, render_json(log), f"writing {sarif}")
+    if as_json:
+        print_json(describe_findings(findings, image, passed=not failed(findings, strict=strict)))
+    else:
+        print_bytes(render_text(findings, image).encode("utf-8", "surrogateescape"))
+    gate(findings, image, strict=strict)
 
 
 def _config(source: str, **options: object) -> "Config":

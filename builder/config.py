@@ -26,7 +26,13 @@ STRINGS: Mapping[str, str] = {
     "engine": "engine",
     "trim": "trim",
 }
-LISTS: Mapping[str, str] = {"keep": "keep", "drop": "drop", "events": "events", "output": "outputs"}
+LISTS: Mapping[str, str] = {
+    "keep": "keep",
+    "drop": "drop",
+    "events": "events",
+    "output": "outputs",
+    "lint-ignore": "lint_ignore",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class Config:
     drop: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    lint_ignore: tuple[str, ...] = ()
     prove: bool = True
     offline: bool = False
     cache: bool = True

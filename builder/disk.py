@@ -5,7 +5,9 @@ The one place where an OSError about a result or the cache becomes a message. Ne
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from builder.errors import OutputError
 
@@ -30,6 +32,21 @@ def disk(doing: str, *, elsewhere: str = "name another place", otherwise: str = 
         where = f" ({error.filename})" if error.filename else ""
         hint = advice(error.errno, elsewhere=elsewhere) or otherwise or "Nothing was left half-written."
         raise OutputError(f"{doing}: {error.strerror or error}{where}", hint=hint) from error
+
+
+def write_whole(file: Path, body: bytes, doing: str) -> None:
+    """Write a file whole, or not at all, with the folder it is in; a file of that name is replaced.
+
+    Raises OutputError.
+    """
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    with disk(doing):
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_bytes(body)
+            aside.replace(file)
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 def advice(number: int | None, *, elsewhere: str) -> str:

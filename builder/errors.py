@@ -8,6 +8,7 @@
     │   └── DependencyError      6   dependencies that do not resolve, or have no wheel
     ├── the function
     │   ├── ProofError           7   the image ran and did not do what it should
+    │   ├── LintError           16   the image would be refused, or fail, on Lambda
     │   └── FunctionError       11   `firkin invoke`: the function answered with an error
     ├── the outside
     │   ├── OutputError          8   a result could not be written
@@ -99,3 +100,9 @@ class InterpreterError(BuilderError):
     """The Python interpreter to ship was not found, or cannot be shipped."""
 
     exit_code = 13
+
+
+class LintError(BuilderError):
+    """The image has a fault for which Lambda refuses it, or for which it fails there."""
+
+    exit_code = 16

@@ -45,16 +45,21 @@ def _variable(context: click.Context, option: click.Parameter) -> str:
     return named if named and os.environ.get(named) else own
 
 
-def print_json(value: dict[str, object]) -> None:
-    """Write one JSON object to stdout. Raises OutputError."""
+def render_json(value: dict[str, object]) -> bytes:
+    """One JSON object, indented for people, with a line break at its end."""
     import json
 
     import orjson
 
     try:
-        print_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # a file's name that is not UTF-8, which only escapes can tell
-        print_line(json.dumps(value, indent=2).encode())
+        return json.dumps(value, indent=2).encode() + b"\n"
+
+
+def print_json(value: dict[str, object]) -> None:
+    """Write one JSON object to stdout. Raises OutputError."""
+    print_bytes(render_json(value))
 
 
 def print_line(data: bytes) -> None:

@@ -3,13 +3,12 @@
 Renders what the build already knows; measures and decides nothing. The page is self-contained: it loads nothing.
 """
 
-import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 from builder.console import megabytes
-from builder.disk import disk
+from builder.disk import disk, write_whole
 from builder.errors import OutputError
 from builder.plan import Plan
 
@@ -45,14 +44,7 @@ def write_report(file: Path, result: Mapping[str, object], plan: Plan) -> None:
         body = orjson.dumps(dict(result), option=orjson.OPT_INDENT_2)
     else:
         body = render_html(result, plan).encode()
-    aside = file.with_name(f".{file.name}.{os.getpid()}")
-    with disk(f"writing the report {file}"):
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_bytes(body)
-            aside.replace(file)
-        finally:
-            aside.unlink(missing_ok=True)
+    write_whole(file, body, f"writing the report {file}")
 
 
 def render_html(result: Mapping[str, object], plan: Plan) -> str:

@@ -12,6 +12,7 @@ import click
 
 from builder import config, errors
 from builder.cli import _build, _firkin
+from builder.lint import read_rules
 from builder.project import DEFAULT_IGNORED
 
 TOP = Path(__file__).parents[1]
@@ -68,6 +69,13 @@ def trim_rules() -> str:
     return "\n".join(rows)
 
 
+def lint_rules() -> str:
+    """A section for each rule of `firkin lint`."""
+    return "\n\n".join(
+        f"### {rule.id}\n\n{rule.title} ({rule.level}): {rule.why}. {rule.do}" for rule in read_rules().values()
+    )
+
+
 def ignored() -> str:
     """The default ignore patterns."""
     return ", ".join(f"`{pattern}`" for pattern in DEFAULT_IGNORED)
@@ -84,6 +92,10 @@ PARTS = {
     "firkin.md": {
         "run": lambda: options(_firkin.commands["run"]),
         "invoke": lambda: options(_firkin.commands["invoke"]),
+    },
+    "lint.md": {
+        "options": lambda: options(_firkin.commands["lint"]),
+        "rules": lint_rules,
     },
 }
 

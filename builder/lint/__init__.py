@@ -1,0 +1,29 @@
+"""Every reason for which Lambda refuses an image, or a function fails there, found before the deploy.
+
+Rules are rows of `rules.toml`. An image is opened as a `Subject`, its layers are read once, and pure functions give
+`Finding`s. Nothing of the image is run.
+"""
+
+from builder.lint.check import lint
+from builder.lint.finding import Finding, Level, Rule, read_rules
+from builder.lint.gate import check_built, check_ignored, failed, gate
+from builder.lint.render import describe_findings, render_text
+from builder.lint.sarif import render_sarif
+from builder.lint.subject import Subject, open_subject
+
+__all__ = [
+    "Finding",
+    "Level",
+    "Rule",
+    "Subject",
+    "check_built",
+    "check_ignored",
+    "describe_findings",
+    "failed",
+    "gate",
+    "lint",
+    "open_subject",
+    "read_rules",
+    "render_sarif",
+    "render_text",
+]

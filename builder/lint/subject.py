@@ -1,0 +1,111 @@
+"""The image to be checked, as found: what `builder.oci` refuses (indexes, mixed media types) is kept to be told.
+
+Opens, and judges nothing; every blob that is read is checked against its digest on the way.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from builder.errors import ImageError, SourceError
+from builder.oci import CheckedBlob, Descriptor, FolderBlobs, Image, ImageConfig, Layer, OCIError, media_types
+from builder.oci import ImageError as BadImageError
+from builder.oci.archive import read_archive
+from builder.oci.archive_file import ArchiveFile
+from builder.oci.image import Blobs, parse_image, read_small
+from builder.oci.index import INDEX_NAME, MARKER_NAME
+from builder.oci.jsons import Fields
+
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+INDEXES = (media_types.INDEX, DOCKER_INDEX)
+_MAX_DEPTH = 3  # an index that lists indexes; deeper is nobody's image
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One image to check.
+
+    `listed` says what an index on the way to it lists, if there is one; `types` are the media types of manifest,
+    configuration and layers, empty where the format has none (`docker save`, whose layers are compressed when they are
+    pushed).
+    """
+
+    name: str
+    config: ImageConfig
+    layers: tuple[Layer, ...]
+    open_layer: Callable[[Layer], CheckedBlob] = field(repr=False)
+    types: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, image: Image, name: str) -> "Subject":
+        """An image that `builder.oci` has read or made."""
+        types = (media_types.MANIFEST, media_types.CONFIG, *(layer.descriptor.media_type for layer in image.layers))
+        return cls(name, image.config, image.layers, image.open_layer, types)
+
+
+def open_subject(text: str) -> Subject:
+    """The image that `oci:DIR` or `tar:FILE` names. Raises SourceError for another form, ImageError for no image."""
+    kind, _, target = text.partition(":")
+    if kind not in {"oci", "tar"} or not target:
+        raise SourceError(
+            f"reading the image: {text!r} is neither oci:DIR nor tar:FILE", hint="For example oci:dist/hello."
+        )
+    try:
+        if kind == "oci":
+            return _from_layout(text, Path(target))
+        return _from_archive(text, Path(target))
+    except OCIError as error:
+        raise ImageError(f"reading {text}: {error}", hint="Build or fetch the image again.") from error
+
+
+def _from_layout(text: str, folder: Path) -> Subject:
+    where = f"the image layout {str(folder)!r}"
+    try:
+        index = (folder / INDEX_NAME).read_bytes()
+    except OSError as error:
+        raise BadImageError(f"reading {where}: {INDEX_NAME}: {error.strerror}; give a folder with a layout") from error
+    return _from_index(text, index, FolderBlobs(folder), where)
+
+
+def _from_archive(text: str, file: Path) -> Subject:
+    archive = ArchiveFile.index(file)
+    if INDEX_NAME in archive and MARKER_NAME in archive:
+        return _from_index(text, archive.read_small(INDEX_NAME), archive, archive.where)
+    return replace(Subject.of(read_archive(file), text), types=())
+
+
+def _from_index(text: str, index: bytes, blobs: Blobs, where: str) -> Subject:
+    """Follow a layout's index to its image; the layout's own index, with one entry, is none that Lambda sees."""
+    listed: tuple[str, ...] = ()
+    data = index
+    for depth in range(_MAX_DEPTH):
+        fields = Fields.parse(data, where)
+        entries = [(entry, Descriptor.read(entry)) for entry in fields.objects("manifests")]
+        if depth or len(entries) > 1:
+            listed = tuple(f"{_platform(entry)} {found.digest}" for entry, found in entries)
+        chosen = next((found for entry, found in entries if _platform(entry) != "unknown/unknown"), None)
+        if chosen is None:
+            raise BadImageError(f"reading {where}: its index lists no image")
+        data = read_small(blobs, chosen, where)
+        if chosen.media_type not in INDEXES:
+            return _from_manifest(text, chosen.media_type, data, blobs, where=where, listed=listed)
+    raise BadImageError(f"reading {where}: indexes that list indexes, {_MAX_DEPTH} deep; make the image again")
+
+
+def _from_manifest(
+    text: str, kind: str, manifest: bytes, blobs: Blobs, *, where: str, listed: tuple[str, ...]
+) -> Subject:
+    fields = Fields.parse(manifest, f"the manifest of {where}")
+    config_at = Descriptor.read(fields.inner("config"))
+    descriptors = tuple(Descriptor.read(layer) for layer in fields.objects("layers"))
+    config, layers = parse_image(read_small(blobs, config_at, where), descriptors, where)
+    types = (fields.maybe_text("mediaType") or kind, config_at.media_type, *(one.media_type for one in descriptors))
+    return Subject(text, config, layers, lambda layer: blobs.open(layer.descriptor), types, listed)
+
+
+def _platform(entry: Fields) -> str:
+    """The platform an index says an image is for; `unknown/unknown` is what buildx calls an attestation."""
+    platform = entry.inner("platform")
+    return f"{platform.maybe_text('os') or 'linux'}/{platform.maybe_text('architecture') or 'any'}"

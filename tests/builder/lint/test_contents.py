@@ -1,0 +1,51 @@
+"""A layer is read to its end whatever is in it: what is wrong becomes a finding."""
+
+import gzip
+import io
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builder.lint.contents import read_contents
+from builder.oci import Descriptor, Digest, Layer, Limits, media_types
+from tests.builder.lint.conftest import CLEAN, tar
+
+GOOD = tar(*CLEAN)
+
+
+def read(data: bytes, *, plain: bytes, limits: Limits | None = None):
+    layer = Layer(Descriptor(media_types.LAYER_GZIP, Digest.of(data), len(data)), Digest.of(plain))
+    return read_contents(io.BytesIO(data), layer, limits or Limits(1000, 1 << 20))
+
+
+@given(st.binary(max_size=2000))
+def test_garbage_is_a_damaged_layer(garbage):
+    """Neither as it is nor compressed does garbage raise; only an empty tar is nothing to complain of."""
+    for data in (garbage, gzip.compress(garbage, 1)):
+        contents = read(data, plain=b"other")
+        assert {one.rule for one in contents.problems} & {"damaged-layer", "unsupported-entry"}
+
+
+@given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
+def test_one_altered_byte_is_noticed(at, value):
+    """The diff_id tells."""
+    altered = bytearray(GOOD)
+    altered[at] = value
+    contents = read(gzip.compress(bytes(altered), 1), plain=GOOD)
+    assert bool(contents.problems) == (bytes(altered) != GOOD)
+
+
+def test_a_bomb_ends_at_the_limit():
+    """A megabyte of zeros in a kilobyte, against a limit of half of it."""
+    bomb = tar(("zeros", "file", bytes(1 << 20)))
+    contents = read(gzip.compress(bomb), plain=bomb, limits=Limits(1000, 1 << 19))
+    assert [one.rule for one in contents.problems] == ["damaged-layer"]
+    assert "uncompressed" in contents.problems[0].message
+
+
+def test_many_faults_of_a_kind_are_told_in_a_few_lines():
+    """Twenty and a word about the others."""
+    many = tar(*((f"missing{number}/file", "file", b"") for number in range(100)))
+    contents = read(gzip.compress(many), plain=many)
+    assert len(contents.problems) == 21
+    assert "and more" in contents.problems[-1].message
