@@ -70,6 +70,9 @@ RESPONSE_TOO_LARGE = _error(
     "Function.ResponseSizeTooLarge",
     f"Response payload size exceeded maximum allowed payload size ({limits.PAYLOAD_LIMIT_BYTES} bytes).",
 )
+TRUNCATED_RESPONSE = _error(
+    "Runtime.TruncatedResponse", "The runtime closed its connection before the streamed response was complete."
+)
 INVALID_RESPONSE_MODE = Answer(b"", error_type="Runtime.InvalidResponseModeHeader")
 CLOSING = _error("ServiceException", "The emulator was shut down before the invocation ended.")
 

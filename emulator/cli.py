@@ -41,6 +41,9 @@ class _Flags(argparse.Namespace):
     port: int
     timeout: str | None
     memory: str | None
+    concurrency: int
+    keep_alive: float
+    queue_timeout: float
 
 
 def main() -> int:
@@ -90,6 +93,19 @@ def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Argu
     parser.add_argument(
         "--memory", help=f"the function's memory in MB (default ${_MEMORY_VARIABLE} or {limits.MEMORY_MB})"
     )
+    parser.add_argument("--concurrency", type=int, default=1, help="environments at a time (default %(default)s)")
+    parser.add_argument(
+        "--keep-alive",
+        type=float,
+        default=limits.KEEP_ALIVE_S,
+        help="seconds an environment may idle (default %(default)s)",
+    )
+    parser.add_argument(
+        "--queue-timeout",
+        type=float,
+        default=limits.QUEUE_TIMEOUT_S,
+        help="seconds a caller may wait for an environment (default %(default)s)",
+    )
     flags = parser.parse_args(ours, namespace=_Flags())
     if not 0 <= flags.port <= _PORT_LIMIT:
         raise UsageError(f"reading --port: found {flags.port!r}; give 0 to {_PORT_LIMIT}")
@@ -103,6 +119,9 @@ def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Argu
         environment,
         timeout_s=_number(flags.timeout, "--timeout", environment, _TIMEOUT_VARIABLE, default=limits.TIMEOUT_S),
         memory_mb=int(_number(flags.memory, "--memory", environment, _MEMORY_VARIABLE, default=limits.MEMORY_MB)),
+        concurrency=flags.concurrency,
+        keep_alive_s=flags.keep_alive,
+        queue_timeout_s=flags.queue_timeout,
     )
     return Arguments(settings, flags.host, flags.port)
 

@@ -6,6 +6,9 @@ connection has a deadline, looked at once a second: for the rest of a begun requ
 response off our hands. A refused client gets its status, then is listened to for a moment with deaf ears: closing at
 once would reset the connection under the response.
 
+A body may come and a response may go in pieces. Whoever passes pieces on sees to back-pressure: `pause_request` stops
+reading from a client, and `on_flow` tells when a client takes its response more slowly than it is written.
+
 It knows no Lambda: what requests mean is the handler's.
 """
 
@@ -20,11 +23,16 @@ from .errors import ListenError, ProtocolError
 from .http1 import (
     CONTINUE,
     CONTINUE_RESPONSE,
+    LAST_CHUNK,
     NEED_DATA,
+    Begin,
     Limits,
+    Piece,
     Request,
     RequestParser,
     Response,
+    render_begin,
+    render_chunk,
     render_response,
 )
 
@@ -37,15 +45,25 @@ _NEVER = float("inf")
 
 
 class Handler(NamedTuple):
-    """What stands behind a port. A call is a number; it is answered once, with `HttpServer.reply`, at any time.
+    """What stands behind a port. A call is a number; it is answered once, at any time.
+
+    Either with `HttpServer.reply`, or in pieces with `begin_reply`, `send` and `end_reply`, or `cut` in the middle.
 
     `on_request` is given each request. `on_lost` is told that the connection of an unanswered call was closed: a
     reply to it goes nowhere. `render_refusal` words the answer to bytes that are no request.
+
+    If `streams` says so of a request's head, `on_begin` is given the head and `on_piece` the body as it comes, before
+    `on_request` is given the rest, without a body. `on_flow` is told of a call answered in pieces that its client
+    falls behind (False) and has caught up (True).
     """
 
     on_request: Callable[[int, Request], None]
     on_lost: Callable[[int], None]
     render_refusal: Callable[[ProtocolError], Response]
+    streams: Callable[[Request], bool] | None = None
+    on_begin: Callable[[int, Request], None] | None = None
+    on_piece: Callable[[int, bytes], None] | None = None
+    on_flow: Callable[[int, bool], None] | None = None
 
 
 class ServerOptions(NamedTuple):
@@ -100,6 +118,42 @@ class HttpServer:
         connection = self._calls.pop(call, None)
         if connection is not None:
             connection.reply(response)
+
+    def begin_reply(self, call: int, response: Response) -> None:
+        """Answer a call with a head and, as `send` goes on, a body; nothing happens if its connection is gone."""
+        connection = self._calls.get(call)
+        if connection is not None:
+            connection.begin_reply(response)
+
+    def send(self, call: int, data: bytes) -> None:
+        """Write the next piece of a body."""
+        connection = self._calls.get(call)
+        if connection is not None:
+            connection.send(data)
+
+    def end_reply(self, call: int) -> None:
+        """The body is whole."""
+        connection = self._calls.pop(call, None)
+        if connection is not None:
+            connection.end_reply()
+
+    def cut(self, call: int) -> None:
+        """The body will never be whole: close the connection, so that its client cannot take it for whole."""
+        connection = self._calls.pop(call, None)
+        if connection is not None:
+            connection.abort()
+
+    def pause_request(self, call: int) -> None:
+        """Read no more of a request whose body comes in pieces."""
+        connection = self._calls.get(call)
+        if connection is not None:
+            connection.pause_request()
+
+    def resume_request(self, call: int) -> None:
+        """Read on."""
+        connection = self._calls.get(call)
+        if connection is not None:
+            connection.resume_request()
 
     def drop_connections(self) -> None:
         """Close every connection at once."""
@@ -164,9 +218,13 @@ class _Connection(asyncio.BufferedProtocol):
     def __init__(self, server: HttpServer, loop: asyncio.AbstractEventLoop) -> None:
         self._server = server
         self._loop = loop
-        self._parser = RequestParser(server.options.bounds)
+        self._parser = RequestParser(server.options.bounds, server.handler.streams)
         self._transport: asyncio.Transport | None = None
         self._call: int | None = None
+        self._arriving = False  # the call's body comes in pieces and is not complete
+        self._held = False  # whoever takes the pieces wants no more for now
+        self._answering = False  # the call's response goes in pieces
+        self._modern = True
         self._keep_alive = True
         self._advancing = False
         self._reading_paused = False
@@ -194,7 +252,7 @@ class _Connection(asyncio.BufferedProtocol):
         if self._deaf:
             return
         self._parser.feed(self._server.buffer[:nbytes])
-        if self._call is None:
+        if self._call is None or self._arriving:
             self._advance()
         elif self._parser.buffered_bytes > _AHEAD_BYTES and self._transport is not None:
             self._reading_paused = True
@@ -204,7 +262,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._peer_ended = True
         if self._deaf:
             return False
-        if self._call is not None:
+        if self._call is not None and not self._arriving:
             return self._server.options.half_open
         try:
             self._parser.eof()
@@ -224,21 +282,66 @@ class _Connection(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         self._writing_paused = True
         self._deadline = time.monotonic() + self._server.options.request_limit_s
+        self._tell_flow(going=False)
 
     def resume_writing(self) -> None:
         self._writing_paused = False
-        self._deadline = time.monotonic() + self._server.options.idle_limit_s
+        self._deadline = _NEVER if self._answering else time.monotonic() + self._server.options.idle_limit_s
+        self._tell_flow(going=True)
+
+    def _tell_flow(self, *, going: bool) -> None:
+        if self._answering and self._call is not None and self._server.handler.on_flow is not None:
+            self._server.handler.on_flow(self._call, going)
 
     # the server's side
 
     def reply(self, response: Response) -> None:
-        self._call = None
         transport = self._transport
         if transport is None:
             return
-        keep_alive = self._keep_alive and not self._peer_ended
-        self._deadline = time.monotonic() + self._server.options.idle_limit_s
+        keep_alive = self._stays()
         transport.write(render_response(response, date=self._server.date(), keep_alive=keep_alive))
+        self._end_call(transport, keep_alive=keep_alive)
+
+    def begin_reply(self, response: Response) -> None:
+        self._answering = True
+        if self._transport is not None:
+            keep_alive = self._keep_alive and not self._peer_ended and self._modern
+            date = self._server.date()
+            self._transport.write(render_begin(response, date=date, keep_alive=keep_alive, chunked=self._modern))
+
+    def send(self, data: bytes) -> None:
+        if self._transport is not None and data:
+            self._transport.write(render_chunk(data) if self._modern else data)
+
+    def end_reply(self) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        if self._modern:
+            transport.write(LAST_CHUNK)
+        self._end_call(transport, keep_alive=self._stays() and self._modern)
+
+    def pause_request(self) -> None:
+        if self._arriving and not self._held and self._transport is not None:
+            self._held = True
+            self._transport.pause_reading()
+
+    def resume_request(self) -> None:
+        if self._held and self._transport is not None:
+            self._held = False
+            self._transport.resume_reading()
+            if self._arriving and not self._advancing:
+                self._advance()
+
+    def _stays(self) -> bool:
+        """Whether the connection outlives this response; the rest of a half-read request would be taken for one."""
+        return self._keep_alive and not self._peer_ended and not self._arriving
+
+    def _end_call(self, transport: asyncio.Transport, *, keep_alive: bool) -> None:
+        self._call = None
+        self._answering = False
+        self._deadline = time.monotonic() + self._server.options.idle_limit_s
         if not keep_alive:
             self._deaf = True
             transport.close()
@@ -277,23 +380,48 @@ class _Connection(asyncio.BufferedProtocol):
         """Take requests from the parser as long as each is answered at once."""
         self._advancing = True
         try:
-            while self._call is None and not self._deaf:
+            while (self._call is None or self._arriving) and not self._deaf and not self._held:
                 event = self._parser.next_event()
                 if event is NEED_DATA:
-                    self._await_rest()
+                    if not self._arriving:
+                        self._await_rest()
                     break
                 if event is CONTINUE:
                     if self._transport is not None:
                         self._transport.write(CONTINUE_RESPONSE)
                 elif isinstance(event, Request):
-                    self._deadline = _NEVER
-                    self._keep_alive = event.keep_alive
-                    self._call = call = self._server.number(self)
-                    self._server.handler.on_request(call, event)
+                    self._on_request(event)
+                elif isinstance(event, (Begin, Piece)):
+                    self._on_part(event)
         except ProtocolError as error:
             self._refuse(error)
         finally:
             self._advancing = False
+
+    def _on_request(self, request: Request) -> None:
+        self._deadline = _NEVER
+        self._keep_alive = request.keep_alive
+        self._modern = request.modern
+        if self._arriving:
+            self._arriving = False
+            call = self._call
+        else:
+            self._call = call = self._server.number(self)
+        if call is not None:
+            self._server.handler.on_request(call, request)
+
+    def _on_part(self, part: Begin | Piece) -> None:
+        handler = self._server.handler
+        if isinstance(part, Begin):
+            self._deadline = _NEVER  # how long a body that comes in pieces may take is the handler's to say
+            self._arriving = True
+            self._keep_alive = part.request.keep_alive
+            self._modern = part.request.modern
+            self._call = call = self._server.number(self)
+            if handler.on_begin is not None:
+                handler.on_begin(call, part.request)
+        elif self._call is not None and handler.on_piece is not None:
+            handler.on_piece(self._call, part.data)
 
     def _await_rest(self) -> None:
         """The request's deadline begins with its first byte and is not moved by the next ones."""

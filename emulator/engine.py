@@ -1,8 +1,15 @@
-"""The emulator itself: it turns what happens into events of the `lifecycle` and has the effects carried out, in order.
+"""The emulator itself: a function's environments, and the invocations that wait for one.
 
-This is where the parts meet, and where the queue stands of invocations that wait for the one environment. It decides
-nothing that the life cycle decides. Everything runs on one event loop; an event that arises while effects are carried
-out waits until those are done.
+Where the parts meet. The seams, for whoever adds to it:
+
+- *Callers* come in through `Emulator.submit` (or `invoke`): a `Submission` in, an `Outcome` out, the answer in pieces
+  if the caller brings a `streams.Sink`. A front that serves callers over HTTP (`invoke_front` for the Invoke API) is a
+  `connection.Handler` which does nothing but translate; `serving` gives each its port.
+- *Environments* are `sandbox.Sandbox`es: each has its own process, Runtime API and life cycle. `pool` says which takes
+  the next invocation, and when one is started or stopped.
+- *What is logged* goes through `log.Log`, one for each sandbox.
+
+It decides neither what the pool nor what the life cycle decides. Everything runs on one event loop.
 """
 
 from __future__ import annotations
@@ -10,97 +17,82 @@ from __future__ import annotations
 import asyncio
 import collections
 import os
+import random
 import time
-import uuid
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from . import environment as life
-from . import invoke_api, lifecycle, limits, report, runtime_api, variables
-from .answers import CLOSING, TRUNCATED
-from .connection import Handler, HttpServer, ServerOptions
-from .effects import Effects, Events
+from . import invoke_api, limits, variables
+from .answers import CLOSING
 from .errors import (
     ClosedError,
-    CommandNotStartedError,
-    ProtocolError,
+    EmulatorError,
     RequestTooLargeError,
     TooManyRequestsError,
     UsageError,
 )
-from .http1 import Limits, Response
-from .log import Log, Sink
-from .values import Invocation, Outcome, Result
+from .pool import Pool
+from .sandbox import Job, Sandbox
+from .values import Invocation, Outcome, Submission
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from types import TracebackType
 
-    from .environment import Step
-    from .http1 import Request
+    from .log import Sink as LogSink
+    from .sandbox import Done
+    from .streams import Sink
     from .values import Settings
-
-Done = Callable[[Outcome], None]
 
 _RUNTIME_API_HOST = "127.0.0.1"
 
 
 class _Waiting(NamedTuple):
-    invocation: Invocation
-    done: Done
+    job: Job
+    since: float
 
 
 class Emulator:
-    """One function, one execution environment.
+    """One function and its execution environments.
 
         settings = Settings(["python", "-m", "awslambdaric", "app.handler"], os.environ)
         async with Emulator(settings, log=sys.stdout.buffer.write) as emulator:
             outcome = await emulator.invoke(b'{"name": "Ada"}')
 
-    Entering it starts the runtime and does not wait for its init. Invocations run one at a time, in the order they
-    came. Leaving it ends the runtime: SIGTERM, then SIGKILL after `limits.TERMINATE_GRACE_S`. It is entered once.
+    Entering it starts the first environment and does not wait for its init; up to `settings.concurrency` are started as
+    invocations wait, and stopped when they have idled for `settings.keep_alive_s`. Each runs one invocation at a time;
+    the others wait in the order they came. Leaving it ends the runtimes: SIGTERM, then SIGKILL after
+    `limits.TERMINATE_GRACE_S`. It is entered once.
 
-    `log` is given the platform's lines and what the runtime writes to stdout, in pieces as they come; `log_error`
-    what it writes to stderr, by default the same. Entering raises `CommandNotStartedError`, and `ListenError` if the
+    `log` is given the platform's lines and what the runtimes write to stdout, in pieces as they come; `log_error`
+    what they write to stderr, by default the same. Entering raises `CommandNotStartedError`, and `ListenError` if the
     loopback has no free port.
     """
 
-    def __init__(self, settings: Settings, *, log: Sink | None = None, log_error: Sink | None = None) -> None:
+    def __init__(self, settings: Settings, *, log: LogSink | None = None, log_error: LogSink | None = None) -> None:
         self._settings = settings
-        self._log = Log(log, log_error, settings.log_limit_bytes)
-        self._environment = life.Environment(settings.timeout_s, settings.init_limit_s)
-        self._server = HttpServer(
-            Handler(self._on_call, self._on_lost_call, _render_refusal),
-            ServerOptions(
-                Limits(head_bytes=limits.CAUSE_HEAD_LIMIT_BYTES), limits.RUNTIME_CONNECTIONS, half_open=False
-            ),
-        )
+        self._logs = (log, log_error)
+        self._pool: Pool[Sandbox] = Pool(settings.concurrency, keep_alive_s=settings.keep_alive_s)
         self._queue: collections.deque[_Waiting] = collections.deque()
-        self._current: Done | None = None
-        self._pending: collections.deque[Callable[[], Step]] = collections.deque()
-        self._stepping = False
-        self._effects: Effects | None = None
+        self._random = random.SystemRandom()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._open = False
+        self._cwd = absolute_path(settings.cwd)
         self._arn = ""
+        self._alarm: asyncio.TimerHandle | None = None
         self._now = time.monotonic
-        self._not_started: CommandNotStartedError | None = None
 
     async def __aenter__(self) -> Emulator:  # noqa: PYI034 - Self is Python 3.11's
-        host, port = await self._server.listen(_RUNTIME_API_HOST, 0)
-        cwd = absolute_path(self._settings.cwd)
-        environment = variables.runtime_environment(self._settings, runtime_api=f"{host}:{port}", cwd=cwd)
-        self._arn = variables.function_arn(environment)
-        self._effects = Effects(
-            self._settings,
-            variables=environment,
-            cwd=cwd,
-            server=self._server,
-            log=self._log,
-            events=Events(self._on_timer, self._on_exit, self._on_not_started),
-        )
         self._now = asyncio.get_running_loop().time
-        await self._server.start()
-        self._step(lambda: lifecycle.on_start(self._environment, self._now()))
-        if self._not_started is not None:
+        self._open = True
+        self._pool.grant_start(1)
+        try:
+            sandbox = await self._new_sandbox(*self._settings.runtime_api)
+        except BaseException:
+            self._open = False
+            raise
+        if sandbox.not_started is not None:
             await self.close()
-            raise self._not_started
+            raise sandbox.not_started
         return self
 
     async def __aexit__(
@@ -112,17 +104,20 @@ class Emulator:
         await self.close()
 
     async def close(self) -> None:
-        """End the runtime and give up the invocations that are under way or wait: they end with status 503."""
-        effects = self._effects
-        if effects is None or self._environment.state is life.State.CLOSED:
-            return
+        """End the runtimes and give up the invocations that are under way or wait: they end with status 503."""
+        self._open = False
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         waiting = list(self._queue)
         self._queue.clear()
-        self._step(lambda: lifecycle.on_close(self._environment, self._now()))
+        sandboxes = self._pool.members()
+        for sandbox in sandboxes:
+            self._pool.remove(sandbox)
+        closing = [asyncio.ensure_future(sandbox.close()) for sandbox in sandboxes]
         for entry in waiting:
-            entry.done(_render_given_up(entry.invocation))
-        await effects.wait_gone()
-        await self._server.close()
+            entry.job.done(_render_given_up(entry.job.invocation))
+        await asyncio.gather(*closing, *self._tasks)
 
     async def invoke(self, event: bytes, *, client_context: str | None = None, trace_id: str | None = None) -> Outcome:
         """Run one event and return what came of it, failures of the function included.
@@ -137,107 +132,153 @@ class Emulator:
             if not future.done():
                 future.set_result(outcome)
 
-        self.submit(event, done, client_context=client_context, trace_id=trace_id)
-        return await future
+        self.submit(Submission(event, client_context, trace_id), done)
+        outcome = await future
+        if outcome.status == TooManyRequestsError.status:
+            raise TooManyRequestsError(
+                f"invoking: no environment was free within {self._settings.queue_timeout_s:g} s; try again later"
+            )
+        return outcome
 
-    def submit(
-        self,
-        event: bytes,
-        done: Done,
-        *,
-        client_context: str | None = None,
-        trace_id: str | None = None,
-    ) -> str:
-        """Like `invoke`, but return the request id now and call `done` with the outcome later, on the loop."""
-        if self._effects is None or self._environment.state is life.State.CLOSED:
+    def submit(self, submission: Submission, done: Done, *, sink: Sink | None = None) -> str:
+        """Like `invoke`, but return the request id now and call `done` with the outcome later, on the loop.
+
+        With a `sink`, an answer that the runtime streams goes there as it comes.
+        """
+        if not self._open:
             raise ClosedError("invoking: the emulator is not running; enter it with `async with` first")
-        if len(event) > limits.PAYLOAD_LIMIT_BYTES:
-            raise RequestTooLargeError(
-                f"invoking: an event of {len(event)} bytes; send {limits.PAYLOAD_LIMIT_BYTES} bytes at most"
-            )
-        for name, text in (("client_context", client_context), ("trace_id", trace_id)):
-            if text is not None and not invoke_api.is_header_value(text):
-                raise UsageError(f"invoking: {name} {text[:80]!r} fits no header; give one line of Latin-1 text")
-        if self._current is not None and len(self._queue) >= self._settings.queue_limit:
-            raise TooManyRequestsError(f"invoking: {len(self._queue)} invocations wait already; try again later")
-        request_id = str(uuid.uuid4())
-        self._queue.append(
-            _Waiting(
-                Invocation(
-                    request_id,
-                    event,
-                    self._arn,
-                    trace_id=trace_id or _new_trace_id(),
-                    client_context=client_context,
-                ),
-                done,
-            )
+        _check(submission)
+        request_id = submission.request_id or self.new_request_id()
+        invocation = Invocation(
+            request_id,
+            submission.event,
+            self._arn,
+            submission.content_type,
+            submission.trace_id or self._new_trace_id(),
+            submission.client_context,
+            submission.tenant_id,
+            sink is not None,
         )
-        self._assign()
+        job = Job(invocation, done, sink)
+        if not self._queue:
+            sandbox = self._pool.take()
+            if sandbox is not None:
+                sandbox.assign(job)
+                return request_id
+        self._enqueue(job)
         return request_id
 
-    def _assign(self) -> None:
-        """Give the environment the next invocation, if it has none."""
-        if self._current is None and self._queue:
-            invocation, self._current = self._queue.popleft()
-            self._step(lambda: lifecycle.on_invoke(self._environment, invocation, self._now()))
+    def new_request_id(self) -> str:
+        """A random UUID (RFC 9562 5.4), in the form the platform gives its requests."""
+        bits = self._random.getrandbits(128) & ~(0xF << 76) | 0x4 << 76
+        digits = f"{bits & ~(0x3 << 62) | 0x2 << 62:032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
-    def _step(self, event: Callable[[], Step]) -> None:
-        self._pending.append(event)
-        if self._stepping:
-            return
-        self._stepping = True
+    def _new_trace_id(self) -> str:
+        """An X-Ray trace header of the documented shape, not sampled.
+
+        Version, epoch seconds in hex and 96 random bits; the parent's 64.
+        """
+        digits = f"{self._random.getrandbits(160):040x}"
+        return f"Root=1-{int(time.time()):08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"
+
+    # the queue
+
+    def _enqueue(self, job: Job) -> None:
+        if len(self._queue) >= self._settings.queue_limit:
+            raise TooManyRequestsError(f"invoking: {len(self._queue)} invocations wait already; try again later")
+        self._queue.append(_Waiting(job, self._now()))
+        self._grow()
+        self._set_alarm()
+
+    def _on_free(self, sandbox: Sandbox) -> None:
+        """A sandbox has room: for the one that waits longest, if any does."""
+        self._pool.give_back(sandbox, self._now())
+        if self._queue:
+            self._dispatch()
+        elif self._alarm is None:
+            self._set_alarm()
+
+    def _dispatch(self) -> None:
+        while self._queue:
+            sandbox = self._pool.take()
+            if sandbox is None:
+                return
+            sandbox.assign(self._queue.popleft().job)
+
+    # environments come and go
+
+    def _grow(self) -> None:
+        """Start environments for those that wait, as far as it is allowed."""
+        while self._open and self._pool.grant_start(len(self._queue)):
+            self._run(self._new_sandbox(_RUNTIME_API_HOST, 0))
+
+    async def _new_sandbox(self, host: str, port: int) -> Sandbox:
+        """Start one that was granted, and let it work."""
+        log, log_error = self._logs
+        sandbox = Sandbox(self._settings, log=log, log_error=log_error, on_free=self._on_free)
         try:
-            while self._pending:
-                self._environment, effects = self._pending.popleft()()
-                for effect in effects:
-                    if isinstance(effect, life.Finish):
-                        self._finish(effect.result)
-                    elif self._effects is not None:
-                        self._effects.perform(effect)
-        finally:
-            self._stepping = False
-
-    def _finish(self, result: Result) -> None:
-        effects, done = self._effects, self._current
-        self._current = None
-        if effects is None or done is None:
-            return
-        effects.drain()
-        outcome = render_outcome(
-            result, settings=self._settings, log=self._log.take(), max_memory_mb=effects.max_memory_mb()
-        )
-        self._log.platform(outcome.report[1])
-        done(outcome)
-        self._assign()
-
-    # what happened
-
-    def _on_call(self, call: int, request: Request) -> None:
-        parsed = runtime_api.parse_call(request, call)
-        if isinstance(parsed, runtime_api.Next):
-            self._step(lambda: lifecycle.on_next(self._environment, call, self._now()))
-        elif isinstance(parsed, life.Post):
-            post = parsed
-            self._step(lambda: lifecycle.on_post(self._environment, post))
-        elif isinstance(parsed, life.InitError):
-            init_error = parsed
-            self._step(lambda: lifecycle.on_init_error(self._environment, init_error))
+            address = await sandbox.listen(host, port)
+            environment = variables.runtime_environment(self._settings, runtime_api=address, cwd=self._cwd)
+            self._arn = variables.function_arn(environment)
+            await sandbox.start(environment, self._cwd)
+        except BaseException:
+            self._pool.give_up()
+            raise
+        self._pool.add(sandbox, self._now())
+        if self._open:
+            self._dispatch()
         else:
-            self._server.reply(call, Response(parsed.status, (("Content-Type", "text/plain"),), parsed.body))
+            self._pool.remove(sandbox)
+            await sandbox.close()
+        return sandbox
 
-    def _on_lost_call(self, call: int) -> None:
-        self._step(lambda: lifecycle.on_poll_lost(self._environment, call))
+    def _set_alarm(self) -> None:
+        """Wake at the next moment when something has waited or idled for too long."""
+        moments = [self._queue[0].since + self._settings.queue_timeout_s] if self._queue else []
+        expiry = self._pool.next_expiry()
+        if expiry is not None:
+            moments.append(expiry)
+        if self._alarm is not None:
+            self._alarm.cancel()
+        when = min(moments, default=float("inf"))
+        self._alarm = asyncio.get_running_loop().call_at(when, self._on_alarm) if when < float("inf") else None
 
-    def _on_timer(self) -> None:
-        self._step(lambda: lifecycle.on_timer(self._environment, self._now()))
+    def _on_alarm(self) -> None:
+        self._alarm = None
+        now = self._now()
+        while self._queue and now - self._queue[0].since >= self._settings.queue_timeout_s:
+            entry = self._queue.popleft()
+            entry.job.done(_render_throttled(entry.job.invocation))
+        for sandbox in self._pool.remove_expired(now):
+            self._run(sandbox.close())
+        self._set_alarm()
 
-    def _on_exit(self, how: str | None) -> None:
-        self._step(lambda: lifecycle.on_exited(self._environment, life.Exited(how), self._now()))
+    def _run(self, work: Coroutine[object, object, object]) -> None:
+        """Do it beside everything else; `close` waits for it."""
 
-    def _on_not_started(self, error: CommandNotStartedError) -> None:
-        self._not_started = error
-        self._step(lambda: lifecycle.on_not_started(self._environment, str(error), self._now()))
+        async def guarded() -> None:
+            try:
+                await work
+            except EmulatorError as error:
+                log = self._logs[1] or self._logs[0]
+                if log is not None:
+                    log(f"emulator: {error}\n".encode())
+
+        task = asyncio.ensure_future(guarded())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _check(submission: Submission) -> None:
+    if len(submission.event) > limits.PAYLOAD_LIMIT_BYTES:
+        raise RequestTooLargeError(
+            f"invoking: an event of {len(submission.event)} bytes; send {limits.PAYLOAD_LIMIT_BYTES} bytes at most"
+        )
+    for name in ("client_context", "trace_id", "tenant_id", "request_id", "content_type"):
+        text = getattr(submission, name)
+        if text is not None and not invoke_api.is_header_value(text):
+            raise UsageError(f"invoking: {name} {text[:80]!r} fits no header; give one line of Latin-1 text")
 
 
 def absolute_path(folder: str | None) -> str:
@@ -245,39 +286,20 @@ def absolute_path(folder: str | None) -> str:
     return os.path.abspath(folder or os.getcwd())  # noqa: PTH100, PTH109 - see above
 
 
-def render_outcome(result: Result, *, settings: Settings, log: bytes, max_memory_mb: int) -> Outcome:
-    """A result of the life cycle with what was measured and logged beside it."""
-    request_id = result.invocation.request_id
-    end = report.render_end(
-        request_id,
-        duration_s=result.duration_s,
-        init_s=result.init_s,
-        memory_mb=settings.memory_mb,
-        max_memory_mb=max_memory_mb,
-        status=result.report_status,
-        error_type=result.answer.error_type,
-    )
-    if result.report_status == "timeout":
-        end = report.render_timed_out(request_id, timeout_s=settings.timeout_s, epoch_s=time.time()) + end
-    return Outcome(
-        payload=result.answer.body,
-        status=result.status,
-        function_error=result.function_error,
-        log=log,
-        duration_ms=result.duration_s * 1000,
-        init_ms=None if result.init_s is None else result.init_s * 1000,
-        max_memory_mb=max_memory_mb,
-        request_id=request_id,
-        content_type=result.answer.content_type,
-        report=(report.render_start(request_id, invoke_api.VERSION), end),
-    )
-
-
 def _render_given_up(invocation: Invocation) -> Outcome:
     """The outcome of an invocation that was still waiting when the emulator was closed."""
+    return _render_unrun(invocation, 503, CLOSING.body)
+
+
+def _render_throttled(invocation: Invocation) -> Outcome:
+    """The outcome of an invocation that waited too long for an environment."""
+    return _render_unrun(invocation, TooManyRequestsError.status, b"")
+
+
+def _render_unrun(invocation: Invocation, status: int, payload: bytes) -> Outcome:
     return Outcome(
-        payload=CLOSING.body,
-        status=503,
+        payload=payload,
+        status=status,
         function_error="Unhandled",
         log=b"",
         duration_ms=0.0,
@@ -285,17 +307,3 @@ def _render_given_up(invocation: Invocation) -> Outcome:
         max_memory_mb=0,
         request_id=invocation.request_id,
     )
-
-
-def _render_refusal(error: ProtocolError) -> Response:
-    """A runtime that sent no request gets the Runtime API's word for it."""
-    return Response(error.status, (("Content-Type", "application/json"),), TRUNCATED.body)
-
-
-def _new_trace_id() -> str:
-    """An X-Ray trace header of the documented shape, not sampled: version, epoch seconds in hex, 96 random bits.
-
-    The parent's 64.
-    """
-    random = uuid.uuid4().hex + uuid.uuid4().hex
-    return f"Root=1-{int(time.time()):08x}-{random[:24]};Parent={random[32:48]};Sampled=0"

@@ -24,6 +24,7 @@ class State(enum.Enum):
     READY = "ready"
     ABSENT = "absent"
     RUNNING = "running"
+    STREAMING = "streaming"
     RESPONDED = "responded"
     JAMMED = "jammed"
     STOPPING = "stopping"
@@ -34,7 +35,8 @@ class Environment(NamedTuple):
     """An environment between two events.
 
     `clock_s` is when the invocation's time began, None while it waits for the init ahead of it. `announced` tells
-    whether its START line was written. `poll` is the call that waits for an event.
+    whether its START line was written. `poll` is the call that waits for an event, `stream` the one whose body is the
+    answer and goes to the caller as it comes.
     """
 
     timeout_s: float
@@ -46,6 +48,7 @@ class Environment(NamedTuple):
     clock_s: float | None = None
     spawned_s: float = 0.0
     poll: int | None = None
+    stream: int | None = None
     answer: Answer | None = None
     init_s: float | None = None
 

@@ -22,7 +22,7 @@ from . import limits
 from .errors import ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 # RFC 9110 5.6.2 (token), RFC 9112 3 (request-line). The target is visible ASCII: a space or a control
 # character would split it.
@@ -57,6 +57,7 @@ class Limits(NamedTuple):
     head_bytes: int = limits.HEAD_LIMIT_BYTES
     body_bytes: int = limits.PAYLOAD_LIMIT_BYTES
     drain_bytes: int = limits.DRAIN_LIMIT_BYTES
+    stream_bytes: int = limits.STREAM_LIMIT_BYTES
 
 
 class Request(NamedTuple):
@@ -74,6 +75,7 @@ class Request(NamedTuple):
     keep_alive: bool
     oversize: bool = False
     trailers: Mapping[str, str] = {}
+    modern: bool = True  # HTTP/1.1: chunks are understood
 
 
 class Response(NamedTuple):
@@ -88,6 +90,18 @@ class Response(NamedTuple):
     body: bytes = b""
 
 
+class Begin(NamedTuple):
+    """The head of a request whose body comes in pieces: `Piece`s follow, then the `Request` with an empty body."""
+
+    request: Request
+
+
+class Piece(NamedTuple):
+    """The next bytes of such a body."""
+
+    data: bytes
+
+
 class Continue(NamedTuple):
     """The peer waits for `100 Continue` before it sends the body."""
 
@@ -96,7 +110,7 @@ class NeedData(NamedTuple):
     """Nothing more can be said before more bytes arrive."""
 
 
-Event = Union[Request, Continue, NeedData]
+Event = Union[Request, Begin, Piece, Continue, NeedData]
 
 CONTINUE = Continue()
 NEED_DATA = NeedData()
@@ -114,15 +128,19 @@ class RequestParser:
     """The requests of one connection.
 
     `feed` what arrived, then call `next_event` until it returns `NEED_DATA`. `eof` when the peer will send no more.
+    `streams` says of a request's head whether its body is wanted in pieces.
     """
 
-    def __init__(self, bounds: Limits) -> None:
+    def __init__(self, bounds: Limits, streams: Callable[[Request], bool] | None = None) -> None:
         self._bounds = bounds
+        self._streams = streams
         self._buffer = bytearray()
         self._searched = 0  # bytes of the buffer known not to end a head
         self._head: _Head | None = None
         self._expecting = False  # the peer waits for 100 Continue
         self._chunked = False
+        self._streaming = False
+        self._begun: Event | None = None  # what is told before the body is looked at
         self._remaining = 0  # bytes missing of the body or chunk, or one of the two below
         self._body = bytearray()
         self._size = 0
@@ -154,11 +172,22 @@ class RequestParser:
             if head is None:
                 return NEED_DATA
             self._head = head
+            if self._streams is not None:
+                self._begin(head, self._streams)
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            return begun
         if self._expecting:
             self._expecting = False
             if not self._buffer:  # a peer that did not wait needs no permission
                 return CONTINUE
         return self._parse_chunked() if self._chunked else self._parse_sized()
+
+    def _begin(self, head: _Head, streams: Callable[[Request], bool]) -> None:
+        request = Request(head.method, head.target, head.headers, b"", 0, head.keep_alive, modern=head.modern)
+        self._streaming = streams(request)
+        if self._streaming:
+            self._begun = Begin(request)
 
     def _parse_head(self) -> _Head | None:
         buffer = self._buffer
@@ -195,6 +224,7 @@ class RequestParser:
             )
         self._size = 0
         self._body = bytearray()
+        self._streaming = False
         self._chunked = coding is not None
         if coding is not None:
             if coding.lower() != "chunked":
@@ -218,9 +248,10 @@ class RequestParser:
             )
 
     def _check_drain(self, size: int) -> None:
-        if size > self._bounds.drain_bytes:
+        if size > (self._bounds.stream_bytes if self._streaming else self._bounds.drain_bytes):
+            allowed = self._bounds.stream_bytes if self._streaming else self._bounds.body_bytes
             raise ProtocolError(
-                f"reading a request: its body has {size} bytes or more; send {self._bounds.body_bytes} at most",
+                f"reading a request: its body has {size} bytes or more; send {allowed} at most",
                 status=413,
             )
 
@@ -231,15 +262,24 @@ class RequestParser:
         if count:
             self._size += count
             self._remaining -= count
-            if self._size + self._remaining <= self._bounds.body_bytes:
+            if self._streaming or self._size + self._remaining <= self._bounds.body_bytes:
                 self._body += buffer[:count] if count < len(buffer) else buffer
             else:
                 self._body.clear()
             del buffer[:count]
         return self._remaining == 0
 
+    def _piece(self) -> Piece | None:
+        """What is here of a streamed body."""
+        if not (self._streaming and self._body):
+            return None
+        piece = Piece(bytes(self._body))
+        self._body = bytearray()
+        return piece
+
     def _parse_sized(self) -> Event:
-        return self._finish({}) if self._take() else NEED_DATA
+        whole = self._take()
+        return self._piece() or (self._finish({}) if whole else NEED_DATA)
 
     def _parse_chunked(self) -> Event:
         while True:
@@ -256,13 +296,16 @@ class RequestParser:
             if self._remaining == _AT_TRAILERS:
                 return self._parse_trailers()
             if self._remaining and not self._take():
-                return NEED_DATA
+                return self._piece() or NEED_DATA
             if len(self._buffer) < len(b"\r\n"):
                 return NEED_DATA
             if self._buffer[:2] != b"\r\n":
                 raise ProtocolError(f"reading a chunk: found {bytes(self._buffer[:8])!r} after it; end it with CR LF")
             del self._buffer[:2]
             self._remaining = _AT_CHUNK_LINE
+            piece = self._piece()
+            if piece is not None:
+                return piece
 
     def _parse_trailers(self) -> Event:
         buffer = self._buffer
@@ -292,7 +335,7 @@ class RequestParser:
         head = self._head
         if head is None:  # pragma: no cover - next_event sets it
             raise ProtocolError("reading a body without a head")
-        oversize = self._size > self._bounds.body_bytes
+        oversize = self._size > self._bounds.body_bytes and not self._streaming
         body = b"" if oversize else bytes(self._body)
         self._head = None
         self._body = bytearray()
@@ -305,6 +348,7 @@ class RequestParser:
             head.keep_alive,
             oversize=oversize,
             trailers=trailers,
+            modern=head.modern,
         )
 
 
@@ -337,15 +381,39 @@ def _parse_headers(lines: Iterable[bytes]) -> dict[str, str]:
 
 def render_response(response: Response, *, date: str = "", keep_alive: bool = True) -> bytes:
     """One response as bytes; Content-Length is always sent. `date` is an IMF-fixdate or empty."""
+    framing = f"Content-Length: {len(response.body)}\r\n"
+    return _render_head(response, date=date, keep_alive=keep_alive, framing=framing) + response.body
+
+
+def _render_head(response: Response, *, date: str, keep_alive: bool, framing: str) -> bytes:
     head = [f"HTTP/1.1 {response.status} {REASONS.get(response.status, 'Unknown')}\r\n"]
     if date:
         head.append(f"Date: {date}\r\n")
     head.extend([f"{name}: {value}\r\n" for name, value in response.headers])
     if not keep_alive:
         head.append("Connection: close\r\n")
-    head.append(f"Content-Length: {len(response.body)}\r\n\r\n")
-    return "".join(head).encode("latin-1") + response.body
+    head.append(framing)
+    head.append("\r\n")
+    return "".join(head).encode("latin-1")
 
+
+def render_begin(response: Response, *, date: str = "", keep_alive: bool = True, chunked: bool = True) -> bytes:
+    """The head of a response whose body follows: in chunks, or, for HTTP/1.0, until the connection is closed.
+
+    `response.body` is the first piece of it, and may be empty.
+    """
+    framing = "Transfer-Encoding: chunked\r\n" if chunked else ""
+    head = _render_head(response, date=date, keep_alive=keep_alive, framing=framing)
+    return head + (render_chunk(response.body) if chunked else response.body)
+
+
+def render_chunk(data: bytes) -> bytes:
+    """One chunk; of nothing, nothing, since an empty chunk would end the body."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+
+
+LAST_CHUNK = b"0\r\n\r\n"
+"""The end of a chunked body."""
 
 CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
 """The interim response to `Expect: 100-continue`."""

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import limits
 from .answers import render_json
+from .errors import TooManyRequestsError
 from .http1 import Response
+from .values import Submission
 
 if TYPE_CHECKING:
     from .http1 import Request
@@ -32,11 +34,9 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class InvokeRequest(NamedTuple):
-    """What a caller wants run. `client_context` is JSON on one line."""
+    """What a caller wants run, and whether the end of the log is wanted with the outcome."""
 
-    event: bytes
-    client_context: str | None
-    trace_id: str | None
+    submission: Submission
     wants_log: bool
 
 
@@ -70,12 +70,13 @@ def parse_invoke(request: Request) -> InvokeRequest | Response:
             "InvalidRequestContentException",
             "Client context must be a valid Base64-encoded JSON object.",
         )
-    return InvokeRequest(
+    submission = Submission(
         request.body,
         client_context,
         request.headers.get("x-amzn-trace-id") or None,
-        request.headers.get("x-amz-log-type") == "Tail",
+        request.headers.get("x-amz-tenant-id") or None,
     )
+    return InvokeRequest(submission, request.headers.get("x-amz-log-type") == "Tail")
 
 
 def parse_client_context(text: str) -> str | None:
@@ -93,6 +94,8 @@ def parse_client_context(text: str) -> str | None:
 
 def render_outcome(outcome: Outcome, *, wants_log: bool) -> Response:
     """The response to the caller of an invocation."""
+    if outcome.status == TooManyRequestsError.status:
+        return render_throttled()
     headers = [
         ("Content-Type", outcome.content_type),
         ("X-Amzn-RequestId", outcome.request_id),
@@ -113,6 +116,21 @@ def render_refusal(status: int, error_type: str, message: str) -> Response:
         status,
         (("Content-Type", "application/json"), ("X-Amzn-ErrorType", error_type)),
         render_json({"Type": "User" if status < _SERVER_ERROR else "Service", "message": message}),
+    )
+
+
+def render_throttled() -> Response:
+    """No environment was free: the platform's answer to more callers than the reserved concurrency."""
+    return Response(
+        TooManyRequestsError.status,
+        (("Content-Type", "application/json"), ("X-Amzn-ErrorType", TooManyRequestsError.error_type)),
+        render_json(
+            {
+                "Reason": "ReservedFunctionConcurrentInvocationLimitExceeded",
+                "Type": "User",
+                "message": "Rate Exceeded.",
+            }
+        ),
     )
 
 

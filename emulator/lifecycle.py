@@ -1,10 +1,10 @@
 """The life of one execution environment: a table of what each event means in each state.
 
 An environment is one runtime process at a time and at most one invocation. Events come from three sides: the emulator
-(`start`, `invoke`, `close`), the runtime's calls to its API (`next`, `response`, `error`, `init_error`, and a poll
-whose connection was lost), and the system (`exited`, `not_started`, `timer`). Each event is a function
-`on_…(environment, event, now) → Step`: the next environment and the effects that the shell has to carry out in that
-order. Behind each stands a table with a row for every state.
+(`start`, `invoke`, `close`), the runtime's calls to its API (`next`, `response`, `error`, `init_error`, the begin of a
+streamed answer, and a call whose connection was lost), and the system (`exited`, `not_started`, `timer`). Each event is
+a function `on_…(environment, event, now) → Step`: the next environment and the effects that the shell has to carry out
+in that order. Behind each stands a table with a row for every state.
 
     DOWN          no process; the next invocation starts one
     STARTING      the process runs and has not polled yet
@@ -12,6 +12,7 @@ order. Behind each stands a table with a row for every state.
     READY         it polls, nothing is asked of it
     ABSENT        initialised and idle, but its poll was lost: it has to poll again
     RUNNING       an event is (or, after a lost poll, will be) with it
+    STREAMING     its answer goes to the caller as it comes
     RESPONDED     it posted an answer; the invocation ends with its next poll: the platform counts background work too
     JAMMED        it posted an answer with an unknown response mode, and is only refused from here on, as by AWS's
                   emulator
@@ -134,6 +135,7 @@ _INVOKE: Mapping[State, Callable[[Environment, float], Step]] = {
     State.READY: _invoke_ready,
     State.ABSENT: _invoke_absent,
     State.RUNNING: _invoke_impossible,
+    State.STREAMING: _invoke_impossible,
     State.RESPONDED: _invoke_impossible,
     State.JAMMED: _invoke_impossible,
     State.STOPPING: _invoke_wait,
@@ -202,6 +204,7 @@ _NEXT: Mapping[State, Callable[[Environment, int, float], Step]] = {
     State.READY: _next_ready,
     State.ABSENT: _next_ready,
     State.RUNNING: _next_running,
+    State.STREAMING: _next_refused,
     State.RESPONDED: _next_responded,
     State.JAMMED: _next_refused,
     State.STOPPING: _next_refused,
@@ -209,13 +212,16 @@ _NEXT: Mapping[State, Callable[[Environment, int, float], Step]] = {
 }
 
 
-def on_poll_lost(environment: Environment, call: int) -> Step:
+def on_call_lost(environment: Environment, call: int) -> Step:
     """The connection of a call was closed.
 
-    Only a poll that waits is news; an event already delivered may be polled for again.
+    News is a poll that waits (an event already delivered may be polled for again), and an answer cut off in the
+    middle.
     """
     if environment.state is State.READY and environment.poll == call:
         return Step(environment._replace(state=State.ABSENT, poll=None))
+    if environment.state is State.STREAMING and environment.stream == call:
+        return Step(environment._replace(state=State.RESPONDED, stream=None, answer=answers.TRUNCATED_RESPONSE))
     return Step(environment)
 
 
@@ -231,6 +237,31 @@ def on_post(environment: Environment, post: Post) -> Step:
     if environment.invocation is None or environment.invocation.request_id != post.request_id:
         return Step(environment, (Reply(post.call, answers.INVALID_REQUEST_ID),))
     return _POST[environment.state](environment, post)
+
+
+def may_stream(environment: Environment, request_id: str) -> bool:
+    """Whether an answer to `request_id` that comes in pieces goes to the caller as it comes: else it is collected."""
+    invocation = environment.invocation
+    return (
+        environment.state is State.RUNNING
+        and invocation is not None
+        and invocation.request_id == request_id
+        and invocation.streams
+    )
+
+
+def on_stream(environment: Environment, call: int) -> Step:
+    """An answer begins that `may_stream`; its end is a post with the same call."""
+    if environment.state is not State.RUNNING:
+        raise InternalError(f"a stream from an environment that is {environment.state.value}")
+    return Step(environment._replace(state=State.STREAMING, stream=call))
+
+
+def _post_streaming(environment: Environment, post: Post) -> Step:
+    if post.call != environment.stream:
+        return _post_refused(environment, post)
+    responded = environment._replace(state=State.RESPONDED, stream=None, answer=post.answer)
+    return Step(responded, (Reply(post.call, answers.ACCEPTED),))
 
 
 def _post_running(environment: Environment, post: Post) -> Step:
@@ -252,7 +283,9 @@ def _post_refused(environment: Environment, post: Post) -> Step:
 
 
 _POST: Mapping[State, Callable[[Environment, Post], Step]] = {
-    state: _post_running if state is State.RUNNING else _post_refused for state in State
+    **dict.fromkeys(State, _post_refused),
+    State.RUNNING: _post_running,
+    State.STREAMING: _post_streaming,
 }
 
 
@@ -299,7 +332,10 @@ def _exited_idle(environment: Environment, event: Exited, now: float) -> Step:
 def _exited_running(environment: Environment, event: Exited, now: float) -> Step:
     message = answers.exit_message(event.how)
     request_id = environment.invocation.request_id if environment.invocation else ""
-    return _failed(environment, now, environment.answer or answers.exit_error(request_id, message), (), message)
+    answer = environment.answer
+    if answer is None or answer is answers.TRUNCATED_RESPONSE:  # cut off because it ended
+        answer = answers.exit_error(request_id, message)
+    return _failed(environment, now, answer, (), message)
 
 
 def _exited_stopping(environment: Environment, event: Exited, now: float) -> Step:
@@ -333,6 +369,7 @@ _EXITED: Mapping[State, Callable[[Environment, Exited, float], Step]] = {
     State.READY: _exited_idle,
     State.ABSENT: _exited_idle,
     State.RUNNING: _exited_running,
+    State.STREAMING: _exited_running,
     State.RESPONDED: _exited_running,
     State.JAMMED: _exited_running,
     State.STOPPING: _exited_stopping,
@@ -388,6 +425,7 @@ _TIMER: Mapping[State, Callable[[Environment, float], Step]] = {
     State.READY: _timer_late,
     State.ABSENT: _timer_late,
     State.RUNNING: _timer_running,
+    State.STREAMING: _timer_running,
     State.RESPONDED: _timer_running,
     State.JAMMED: _timer_running,
     State.STOPPING: _timer_late,
@@ -417,6 +455,7 @@ def _idle(environment: Environment) -> Environment:
         announced=False,
         clock_s=None,
         poll=None,
+        stream=None,
         answer=None,
         init_s=None,
     )

@@ -8,6 +8,9 @@ PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024 + 100
 """Largest event and largest buffered response; `MaxPayloadSize` of AWS's emulator, exact to the byte under
 observation."""
 
+STREAM_LIMIT_BYTES = 200 * 1024 * 1024
+"""Largest streamed response; Lambda's response streaming guide."""
+
 INIT_LIMIT_S = 10.0
 """How long a runtime may take to its first poll before the platform starts it again; Lambda's execution
 environment guide."""
@@ -29,8 +32,17 @@ LOG_RESULT_BYTES = 4096
 
 # Ours -------------------------------------------------------------------------------------------------------
 
-QUEUE_LIMIT = 128
-"""Invocations that may wait for the one environment before callers are told 429."""
+CONCURRENCY_LIMIT = 1000
+"""Most environments at a time; the platform's limit for a new account."""
+
+KEEP_ALIVE_S = 600.0
+"""How long an environment may idle; the platform does not say, ten minutes is what people measure."""
+
+QUEUE_LIMIT = 1024
+"""Invocations that may wait for an environment before callers are told 429."""
+
+QUEUE_TIMEOUT_S = 60.0
+"""How long an invocation may wait for an environment; the platform does not wait at all."""
 
 LOG_LIMIT_BYTES = 256 * 1024
 """The end of a runtime's output that is kept for one `Outcome`; all of it is passed through."""

@@ -8,6 +8,7 @@ allowed: that is `lifecycle`'s; and it never touches a socket.
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import TYPE_CHECKING, NamedTuple, Union
 
@@ -26,6 +27,7 @@ _NEXT_PATH = f"{PREFIX}/runtime/invocation/next"
 _INIT_ERROR_PATH = f"{PREFIX}/runtime/init/error"
 
 _ERROR_TYPE_HEADER = "lambda-runtime-function-error-type"
+_ERROR_BODY_TRAILER = "lambda-runtime-function-error-body"
 _MODE_HEADER = "lambda-runtime-function-response-mode"
 _KNOWN_ERROR_TYPE = re.compile(r"(Runtime|Function)\.[A-Z][a-zA-Z]+")
 
@@ -58,18 +60,36 @@ def parse_call(request: Request, call: int) -> Call:
     return _NOT_FOUND
 
 
+def parse_stream(request: Request) -> str | None:
+    """The request id of an answer that comes in pieces, going by its head; None for everything else."""
+    if request.method != "POST" or request.headers.get(_MODE_HEADER) != "streaming":
+        return None
+    match = _POST_PATH.fullmatch(request.target.partition("?")[0])
+    return match[1] if match is not None and match[2] == "response" else None
+
+
 def _parse_post(request: Request, call: int, request_id: str, kind: str) -> Post:
     if kind == "error":
         return Post(call, request_id, _parse_error(request), request.body_size)
     mode = request.headers.get(_MODE_HEADER, "")
     # A stream that breaks off says so in its trailers, after a body that looks like a success.
     broken_off = request.trailers.get(_ERROR_TYPE_HEADER)
+    body = request.body
+    if broken_off is not None and not body:  # what there was of it went to the caller already
+        body = _parse_error_body(request.trailers.get(_ERROR_BODY_TRAILER, ""))
     answer = Answer(
-        request.body,
+        body,
         request.headers.get("content-type") or "application/json",
         None if broken_off is None else parse_error_type(broken_off),
     )
     return Post(call, request_id, answer, request.body_size, mode_known=mode in {"", "streaming"})
+
+
+def _parse_error_body(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""
 
 
 def _parse_error(request: Request) -> Answer:
@@ -96,4 +116,6 @@ def render_event_headers(invocation: Invocation, deadline_ms: int) -> list[tuple
         headers.append(("Lambda-Runtime-Trace-Id", invocation.trace_id))
     if invocation.client_context is not None:
         headers.append(("Lambda-Runtime-Client-Context", invocation.client_context))
+    if invocation.tenant_id is not None:
+        headers.append(("Lambda-Runtime-Aws-Tenant-Id", invocation.tenant_id))
     return headers

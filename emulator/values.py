@@ -22,7 +22,10 @@ class Settings:
     `command` is the runtime's program and its arguments, e.g. `["python", "-m", "awslambdaric", "app.handler"]`.
     `environment` is the complete environment of the runtime, to which `variables.runtime_environment` adds what the
     platform sets; nothing is inherited from the emulator's own process. `cwd` is the runtime's working directory,
-    ours when None. `timeout_s` and `memory_mb` are the function's; memory is reported, not enforced.
+    ours when None. `timeout_s` and `memory_mb` are the function's; memory is reported, not enforced. `concurrency`
+    environments are started at most, and stopped when they have idled for `keep_alive_s`; an invocation waits up to
+    `queue_timeout_s` for one, with `queue_limit` others. `runtime_api` is where the first environment's Runtime API
+    listens.
 
     Raises `UsageError` for values that cannot be right.
     """
@@ -33,7 +36,11 @@ class Settings:
     timeout_s: float = limits.TIMEOUT_S
     memory_mb: int = limits.MEMORY_MB
     init_limit_s: float = limits.INIT_LIMIT_S
+    concurrency: int = 1
+    keep_alive_s: float = limits.KEEP_ALIVE_S
+    queue_timeout_s: float = limits.QUEUE_TIMEOUT_S
     queue_limit: int = limits.QUEUE_LIMIT
+    runtime_api: tuple[str, int] = ("127.0.0.1", 0)
     log_limit_bytes: int = limits.LOG_LIMIT_BYTES
 
     def __post_init__(self) -> None:
@@ -52,8 +59,15 @@ class Settings:
                 f"reading the function's memory size: found {self.memory_mb!r}; "
                 f"give MB from 1 to {limits.MEMORY_LIMIT_MB}"
             )
+        if not 0 < self.concurrency <= limits.CONCURRENCY_LIMIT:
+            raise UsageError(
+                f"reading the concurrency: found {self.concurrency!r}; "
+                f"give a number of environments from 1 to {limits.CONCURRENCY_LIMIT}"
+            )
         for name, value in (
             ("init_limit_s", self.init_limit_s),
+            ("keep_alive_s", self.keep_alive_s),
+            ("queue_timeout_s", self.queue_timeout_s),
             ("queue_limit", self.queue_limit),
             ("log_limit_bytes", self.log_limit_bytes),
         ):
@@ -61,8 +75,22 @@ class Settings:
                 raise UsageError(f"reading {name}: found {value!r}; give a number that is not negative")
 
 
+class Submission(NamedTuple):
+    """What a caller asks for. None: not given; a trace id and a request id are then made up."""
+
+    event: bytes
+    client_context: str | None = None
+    trace_id: str | None = None
+    tenant_id: str | None = None
+    request_id: str | None = None
+    content_type: str = "application/json"
+
+
 class Invocation(NamedTuple):
-    """One event on its way to the runtime. Header values are single lines; None means the header is not sent."""
+    """One event on its way to the runtime. Header values are single lines; None means the header is not sent.
+
+    `streams` tells that the caller takes an answer in pieces.
+    """
 
     request_id: str
     event: bytes
@@ -70,6 +98,8 @@ class Invocation(NamedTuple):
     content_type: str = "application/json"
     trace_id: str | None = None
     client_context: str | None = None
+    tenant_id: str | None = None
+    streams: bool = False
 
 
 class Answer(NamedTuple):
@@ -102,7 +132,8 @@ class Outcome:
     what the runtime wrote since the invocation before, init included, `Settings.log_limit_bytes` at most. `report`
     holds the START line and the END and REPORT lines. `init_ms` is set on the first invocation of an environment that
     initialised before it, as in the platform's REPORT. `max_memory_mb` is the high-water mark of the runtime's
-    process tree, 0 where the system does not tell.
+    process tree, 0 where the system does not tell. `streamed` tells that the answer went to the invocation's sink in
+    pieces: then the payload is empty, or the error that ended it.
     """
 
     payload: bytes
@@ -114,4 +145,5 @@ class Outcome:
     max_memory_mb: int
     request_id: str
     content_type: str = "application/json"
+    streamed: bool = False
     report: tuple[bytes, bytes] = (b"", b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -191,3 +192,145 @@ def test_addresses_that_cannot_be_had(host: str, port: int) -> None:
 
     with pytest.raises(ListenError, match=f"listening on {host!r} port {port}"):
         asyncio.run(story())
+
+
+class Relay:
+    """A server that sends each `/relay` body back as it comes, minding how fast its reader is."""
+
+    def __init__(self) -> None:
+        self.pauses = 0
+        self.passed = 0
+        self.lost: list[int] = []
+        handler = Handler(
+            self.on_request,
+            self.lost.append,
+            lambda error: Response(error.status),
+            streams=lambda head: head.target == "/relay",
+            on_begin=lambda call, _: self.server.begin_reply(call, Response(200)),
+            on_piece=self.on_piece,
+            on_flow=self.on_flow,
+        )
+        self.server = HttpServer(handler, ServerOptions(Limits(), 3, half_open=False))
+
+    def on_piece(self, call: int, data: bytes) -> None:
+        self.passed += len(data)
+        self.server.send(call, data)
+
+    def on_flow(self, call: int, going: bool) -> None:  # noqa: FBT001 - the server's signature
+        self.pauses += not going
+        (self.server.resume_request if going else self.server.pause_request)(call)
+
+    def on_request(self, call: int, request: Request) -> None:
+        if request.target == "/cut":
+            self.server.begin_reply(call, Response(200, (), b"half"))
+            self.server.cut(call)
+        elif request.target == "/relay":
+            self.server.end_reply(call)
+        else:
+            self.server.reply(call, Response(200, (), b"whole"))
+
+    def run(self, story: Callable[[str, int], Awaitable]) -> None:
+        async def main() -> None:
+            host, port = await self.server.listen("127.0.0.1", 0)
+            await self.server.start()
+            try:
+                await asyncio.wait_for(story(host, port), 20)
+            finally:
+                await self.server.close()
+
+        asyncio.run(main())
+
+
+RELAY = b"POST /relay HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_a_body_goes_through_in_pieces_and_the_connection_lives_on() -> None:
+    """Each piece is answered before the next one is sent, and the request behind it is served."""
+    relay = Relay()
+
+    async def story(host: str, port: int) -> None:
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(RELAY)
+        assert (await reader.readuntil(b"\r\n\r\n")).endswith(b"Transfer-Encoding: chunked\r\n\r\n")
+        for piece in (b"1\r\na\r\n", b"2\r\nbc\r\n"):
+            writer.write(piece)
+            assert await reader.readexactly(len(piece)) == piece
+        writer.write(b"0\r\n\r\n" + GET % b"x")
+        assert await reader.readexactly(5) == b"0\r\n\r\n"
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(5) == b"whole"
+        writer.close()
+
+    relay.run(story)
+
+
+def test_a_slow_reader_slows_the_writer_down() -> None:
+    """Of 64 MB that nobody takes only what the sockets hold is read; then all of it arrives."""
+    relay = Relay()
+    chunk, count = b"10000\r\n" + b"x" * 65536 + b"\r\n", 1000
+
+    async def story(host: str, port: int) -> None:
+        reader, writer = await asyncio.open_connection(host, port, limit=65536)
+        writer.write(RELAY)
+
+        async def write() -> None:
+            for _ in range(count):
+                writer.write(chunk)
+                await writer.drain()
+            writer.write(b"0\r\n\r\n")
+
+        writing = asyncio.ensure_future(write())
+        await until(lambda: relay.pauses)
+        await asyncio.sleep(0.2)
+        assert relay.passed < 32 * 1024 * 1024
+        received = 0
+        while not (piece := await reader.read(1 << 20)).endswith(b"\r\n0\r\n\r\n"):
+            received += len(piece)
+        assert received + len(piece) > count * 65536
+        await writing
+        writer.close()
+
+    relay.run(story)
+
+
+def test_a_writer_that_goes_away_is_told() -> None:
+    """Half a body in pieces ends with the call's loss, not with a request."""
+    relay = Relay()
+
+    async def story(host: str, port: int) -> None:
+        _, writer = await asyncio.open_connection(host, port)
+        writer.write(RELAY + b"5\r\nab")
+        await until(lambda: relay.passed)
+        writer.close()
+        await until(lambda: relay.lost)
+
+    relay.run(story)
+
+
+def test_a_response_that_is_cut_is_not_taken_for_whole() -> None:
+    """The connection ends without a last chunk."""
+    relay = Relay()
+
+    async def story(host: str, port: int) -> None:
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(GET % b"cut")
+        with contextlib.suppress(ConnectionError):
+            assert not (await reader.read()).endswith(b"0\r\n\r\n")
+        writer.close()
+
+    relay.run(story)
+
+
+def test_old_clients_get_pieces_until_the_end_of_the_connection() -> None:
+    """HTTP/1.0 knows no chunks."""
+    relay = Relay()
+
+    async def story(host: str, port: int) -> None:
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(b"POST /relay HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc")
+        told = await reader.read()
+        assert b"chunked" not in told
+        assert told.endswith(b"\r\n\r\nabc")
+        writer.close()
+
+    relay.run(story)

@@ -23,9 +23,12 @@ from emulator import (
     UsageError,
     limits,
 )
+from emulator.values import Submission
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from emulator.streams import Flow
 
 LIMIT = limits.PAYLOAD_LIMIT_BYTES
 
@@ -156,6 +159,159 @@ def test_the_queue_is_bounded(settings: Callable) -> None:
     assert [result.payload for result in results[:3]] == [b"0", b"1", b"2"]
     assert [type(result) for result in results[3:]] == [TooManyRequestsError] * 2
     assert "2 invocations wait already" in str(results[3])
+
+
+def test_environments_work_side_by_side(settings: Callable) -> None:
+    """As many as are allowed are started when invocations wait, each runs one at a time, and all are used."""
+
+    async def story() -> list[Outcome]:
+        async with Emulator(settings("works_on", concurrency=3)) as emulator:
+            outcomes = await asyncio.gather(*(emulator.invoke(b"0.2") for _ in range(9)))
+            return [*outcomes, *await asyncio.gather(*(emulator.invoke(b"pid") for _ in range(9)))]
+
+    outcomes = asyncio.run(story())
+    assert [outcome.payload for outcome in outcomes[:9]] == [b'"early"'] * 9
+    assert sum(outcome.init_ms is not None for outcome in outcomes) == 3
+    assert len({outcome.payload for outcome in outcomes[9:]}) == 3
+
+
+def test_one_caller_needs_one_environment(settings: Callable) -> None:
+    """However many are allowed, sequential invocations run in the same one."""
+
+    async def story() -> set[bytes]:
+        async with Emulator(settings("echo", concurrency=8)) as emulator:
+            return {(await emulator.invoke(b'"pid"')).payload for _ in range(5)}
+
+    assert len(asyncio.run(story())) == 1
+
+
+def test_idle_environments_are_stopped(settings: Callable) -> None:
+    """After the keep-alive time their processes are gone, and the next invocation starts a new one."""
+
+    async def story() -> list[int]:
+        async with Emulator(settings("works_on", concurrency=3, keep_alive_s=0.2)) as emulator:
+            outcomes = await asyncio.gather(*(emulator.invoke(b"pid") for _ in range(3)))
+            pids = {int(outcome.payload) for outcome in outcomes}
+            while any(alive(pid) for pid in pids):  # noqa: ASYNC110 - nothing tells of it
+                await asyncio.sleep(0.02)
+            after = await emulator.invoke(b"pid")
+            assert after.init_ms is not None
+            return [*pids, int(after.payload)]
+
+    pids = asyncio.run(story())
+    assert len(set(pids)) == len(pids)
+
+
+def test_waiting_for_an_environment_has_a_limit(settings: Callable) -> None:
+    """Who waited that long is refused; who runs and who comes later are not disturbed."""
+
+    async def story() -> list[object]:
+        async with Emulator(settings("works_on", queue_timeout_s=0.2)) as emulator:
+            await emulator.invoke(b"0")
+            results = await asyncio.gather(*(emulator.invoke(b"0.6") for _ in range(3)), return_exceptions=True)
+            return [*results, await emulator.invoke(b"0")]
+
+    first, second, third, last = asyncio.run(story())
+    assert (first.payload, last.payload) == (b'"early"', b'"early"')
+    assert [type(second), type(third)] == [TooManyRequestsError] * 2
+    assert "no environment was free within 0.2 s" in str(second)
+
+
+def test_a_dead_environment_leaves_the_others_alone(settings: Callable) -> None:
+    """One runtime dies of its event, the other one answers."""
+
+    async def story() -> list[Outcome]:
+        async with Emulator(settings("works_on", concurrency=2)) as emulator:
+            return await asyncio.gather(emulator.invoke(b"0.3"), emulator.invoke(b"die"), emulator.invoke(b"0"))
+
+    assert [outcome.status for outcome in asyncio.run(story())] == [200, 502, 200]
+
+
+class Collector:
+    """A caller that takes an answer in pieces."""
+
+    def __init__(self) -> None:
+        self.content_type = ""
+        self.pieces: list[bytes] = []
+        self.flow: Flow | None = None
+        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+    def begin(self, content_type: str, flow: Flow) -> None:
+        self.content_type, self.flow = content_type, flow
+
+    def piece(self, data: bytes) -> None:
+        self.pieces.append(data)
+
+
+def stream(settings: Settings, *events: bytes) -> list[Collector]:
+    async def story() -> list[Collector]:
+        collectors = []
+        async with Emulator(settings) as emulator:
+            for event in events:
+                collector = Collector()
+                emulator.submit(Submission(event), collector.outcome.set_result, sink=collector)
+                await collector.outcome
+                collectors.append(collector)
+        return collectors
+
+    return asyncio.run(story())
+
+
+def test_a_streamed_answer_goes_through(settings: Callable) -> None:
+    """A caller that takes pieces gets them, and is told at the end whether they were all."""
+    whole, broken = stream(settings("streams"), b"false", b"true")
+    assert (whole.content_type, b"".join(whole.pieces)) == ("text/plain", b"onetwo")
+    outcome = whole.outcome.result()
+    assert (outcome.streamed, outcome.payload, outcome.function_error) == (True, b"", None)
+    outcome = broken.outcome.result()
+    assert (b"".join(broken.pieces), outcome.streamed, outcome.function_error) == (b"onetwo", True, "Unhandled")
+
+
+def test_an_answer_in_one_piece_is_in_the_outcome(settings: Callable) -> None:
+    """A runtime need not stream to a caller that would take it."""
+    (collector,) = stream(settings("echo"), b"[1]")
+    assert (collector.pieces, collector.outcome.result().payload) == ([], b"[1]")
+    assert not collector.outcome.result().streamed
+
+
+@pytest.mark.parametrize(
+    ("event", "error"), [(b'"die"', b"exit status 7"), (b'"hang up"', b"Runtime.TruncatedResponse")]
+)
+def test_a_stream_that_breaks_off(settings: Callable, event: bytes, error: bytes) -> None:
+    """The death of the runtime or the end of its connection in mid-stream is an error of the invocation."""
+    (collector,) = stream(settings("streams"), event)
+    outcome = collector.outcome.result()
+    assert b"".join(collector.pieces) == b"one"
+    assert (outcome.streamed, outcome.function_error) == (True, "Unhandled")
+    assert error in outcome.payload
+
+
+def test_a_stream_that_never_ends_is_timed_out(settings: Callable) -> None:
+    """The pieces were passed on, and the outcome tells of the timeout."""
+    (collector,) = stream(settings("streams", timeout_s=0.3), b'"hang"')
+    assert b"".join(collector.pieces) == b"one"
+    assert collector.outcome.result().payload == b"Task timed out after 0.30 seconds"
+
+
+def test_a_stream_waits_for_its_caller(settings: Callable) -> None:
+    """While the caller has paused the flow, the runtime is stuck in its own write; then everything arrives."""
+
+    async def story() -> Collector:
+        async with Emulator(settings("streams", timeout_s=20.0)) as emulator:
+            collector = Collector()
+            emulator.submit(Submission(b'"flood"'), collector.outcome.set_result, sink=collector)
+            while collector.flow is None:  # noqa: ASYNC110 - a plain callback
+                await asyncio.sleep(0.01)
+            collector.flow.pause()
+            await asyncio.sleep(0.3)
+            assert sum(map(len, collector.pieces)) < 24 * 1024 * 1024
+            collector.flow.resume()
+            await collector.outcome
+            return collector
+
+    collector = asyncio.run(story())
+    assert sum(map(len, collector.pieces)) == 3 + 64 * 1024 * 1024
+    assert collector.outcome.result().function_error is None
 
 
 def test_the_largest_event_and_no_larger(settings: Callable) -> None:

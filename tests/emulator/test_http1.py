@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.errors import ProtocolError
-from emulator.http1 import CONTINUE, NEED_DATA, Limits, Request, RequestParser, Response, render_response
+from emulator.http1 import (
+    CONTINUE,
+    LAST_CHUNK,
+    NEED_DATA,
+    Begin,
+    Limits,
+    Piece,
+    Request,
+    RequestParser,
+    Response,
+    render_begin,
+    render_chunk,
+    render_response,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BOUNDS = Limits(head_bytes=512, body_bytes=64, drain_bytes=256)
 
@@ -43,7 +60,7 @@ GOOD = {
         b"GET / HTTP/1.1\r\nHost: a\r\nConnection: foo, Close\r\n\r\n",
         Request("GET", "/", {"host": "a", "connection": "foo, Close"}, b"", 0, keep_alive=False),
     ),
-    "1.0": (b"GET / HTTP/1.0\r\n\r\n", Request("GET", "/", {}, b"", 0, keep_alive=False)),
+    "1.0": (b"GET / HTTP/1.0\r\n\r\n", Request("GET", "/", {}, b"", 0, keep_alive=False, modern=False)),
     "empty lines before": (
         b"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
         Request("GET", "/", {"host": "a"}, b"", 0, keep_alive=True),
@@ -119,8 +136,8 @@ BAD = {
 }
 
 
-def events_of(pieces: list[bytes]) -> list[object]:
-    parser = RequestParser(BOUNDS)
+def events_of(pieces: list[bytes], streams: Callable[[Request], bool] | None = None) -> list[object]:
+    parser = RequestParser(BOUNDS, streams)
     events: list[object] = []
     for piece in pieces:
         parser.feed(piece)
@@ -198,6 +215,45 @@ def test_chunking_does_not_change_a_body(body: bytes, sizes: list[int]) -> None:
     assert request.body == body
 
 
+@given(
+    st.binary(max_size=300),
+    st.lists(st.integers(1, 90), max_size=10),
+    st.lists(st.integers(0, 900), max_size=8),
+    st.booleans(),
+)
+def test_a_body_in_pieces_is_the_body(body: bytes, sizes: list[int], cuts: list[int], sized: bool) -> None:  # noqa: FBT001
+    """Wanted in pieces, a body of any size and framing comes whole, in order, between its begin and its end."""
+    if sized:
+        body = body[:250]
+        data = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    else:
+        data, rest = CHUNKED, body
+        for size in sizes:
+            data += render_chunk(rest[:size])
+            rest = rest[size:]
+        data += render_chunk(rest) + LAST_CHUNK
+    begin, *pieces, end = events_of(split(data + GOOD["get"][0], cuts), streams=lambda head: head.method == "POST")[:-1]
+    assert isinstance(begin, Begin)
+    assert all(isinstance(piece, Piece) and piece.data for piece in pieces)
+    assert b"".join(piece.data for piece in pieces) == body
+    assert isinstance(end, Request)
+    assert (end.body, end.body_size, end.oversize) == (b"", len(body), False)
+
+
+def test_a_body_in_pieces_is_bounded() -> None:
+    """It may be larger than one that is collected, and not larger than its own limit."""
+    parser = RequestParser(BOUNDS._replace(stream_bytes=300), lambda _: True)
+    parser.feed(CHUNKED)
+    assert isinstance(parser.next_event(), Begin)
+    for _ in range(3):
+        parser.feed(b"64\r\n" + b"x" * 100 + b"\r\n")
+        assert parser.next_event() == Piece(b"x" * 100)
+        assert parser.next_event() is NEED_DATA
+    parser.feed(b"1\r\n")
+    with pytest.raises(ProtocolError, match="300 at most"):
+        parser.next_event()
+
+
 def test_a_waiting_peer_is_told_to_continue_once() -> None:
     """`Expect: 100-continue` is answered when the body has not come by itself, and then the request is whole."""
     parser = RequestParser(BOUNDS)
@@ -244,3 +300,14 @@ def test_a_response_as_bytes() -> None:
     assert render_response(response, date="D", keep_alive=False) == (
         b"HTTP/1.1 202 Accepted\r\nDate: D\r\nA: b\r\nConnection: close\r\nContent-Length: 2\r\n\r\nxy"
     )
+
+
+def test_a_response_in_pieces_as_bytes() -> None:
+    """The head announces chunks, of which an empty one would be the end; HTTP/1.0 gets the bytes as they are."""
+    response = Response(200, (("A", "b"),), b"xy")
+    assert render_begin(response) == b"HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nxy\r\n"
+    assert render_begin(response, keep_alive=False, chunked=False) == (
+        b"HTTP/1.1 200 OK\r\nA: b\r\nConnection: close\r\n\r\nxy"
+    )
+    assert render_chunk(b"") == b""
+    assert render_chunk(b"x" * 17) == b"11\r\n" + b"x" * 17 + b"\r\n"

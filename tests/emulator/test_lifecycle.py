@@ -54,6 +54,7 @@ SITUATIONS = {
     "ready": IDLE._replace(state=State.READY, poll=7),
     "absent": IDLE._replace(state=State.ABSENT),
     "running": BUSY._replace(state=State.RUNNING),
+    "streaming": BUSY._replace(state=State.STREAMING, stream=7),
     "responded": BUSY._replace(state=State.RESPONDED, answer=ANSWER),
     "jammed": BUSY._replace(state=State.JAMMED, answer=answers.INVALID_RESPONSE_MODE),
     "stopping": IDLE._replace(state=State.STOPPING),
@@ -65,7 +66,7 @@ EVENTS: dict[str, Callable[[Environment], Step]] = {
     "start": lambda e: lifecycle.on_start(e, NOW),
     "invoke": lambda e: lifecycle.on_invoke(e, INVOCATION, NOW),
     "next": lambda e: lifecycle.on_next(e, 8, NOW),
-    "poll lost": lambda e: lifecycle.on_poll_lost(e, 7),
+    "call lost": lambda e: lifecycle.on_call_lost(e, 7),
     "response": lambda e: lifecycle.on_post(e, Post(9, "id-1", ANSWER, 2)),
     "error": lambda e: lifecycle.on_post(e, Post(9, "id-1", ERROR, 2)),
     "response to another": lambda e: lifecycle.on_post(e, Post(9, "id-0", ANSWER, 2)),
@@ -73,6 +74,8 @@ EVENTS: dict[str, Callable[[Environment], Step]] = {
         e, Post(9, "id-1", Answer(b""), limits.PAYLOAD_LIMIT_BYTES + 1)
     ),
     "response in an unknown mode": lambda e: lifecycle.on_post(e, Post(9, "id-1", ANSWER, 2, mode_known=False)),
+    "stream": lambda e: lifecycle.on_stream(e, 7),
+    "end of the stream": lambda e: lifecycle.on_post(e, Post(7, "id-1", ANSWER, limits.PAYLOAD_LIMIT_BYTES + 1)),
     "init error": lambda e: lifecycle.on_init_error(e, InitError(9, ERROR)),
     "exited": lambda e: lifecycle.on_exited(e, Exited("exit status 3"), NOW),
     "not started": lambda e: lifecycle.on_not_started(e, "no such file", NOW),
@@ -116,19 +119,23 @@ ELSE = {
     "start": BUG,
     "invoke": BUG,
     "next": "same: 403",
-    "poll lost": SAME,
+    "call lost": SAME,
     "response": "same: 403",
     "error": "same: 403",
     "response to another": "same: 400",
     "response over the limit": "same: 403",
     "response in an unknown mode": "same: 403",
+    "stream": BUG,
+    "end of the stream": "same: 403",
     "init error": "same: 403",
     "exited": BUG,
     "not started": BUG,
     "timer": SAME,
     "close": GIVEN_UP,
 }
-NOT_ASKED = dict.fromkeys(("response", "error", "response over the limit", "response in an unknown mode"), "same: 400")
+NOT_ASKED = dict.fromkeys(
+    ("response", "error", "response over the limit", "response in an unknown mode", "end of the stream"), "same: 400"
+)
 
 EXPECTED = {
     "down": {
@@ -177,7 +184,7 @@ EXPECTED = {
         **NOT_ASKED,
         "invoke": BEGIN,
         "next": "ready: 403",
-        "poll lost": "absent",
+        "call lost": "absent",
         "exited": "down: note",
         "close": ENDED,
     },
@@ -193,7 +200,15 @@ EXPECTED = {
         "response": "responded: 202",
         "error": "responded: 202",
         "response over the limit": "responded: 413",
+        "stream": "streaming",
+        "end of the stream": "responded: 413",
         "response in an unknown mode": "jammed: 400",
+        "exited": f"down: no timer, note, finish 502 {EXIT}",
+        "timer": f"stopping: kill, finish 200 {LATE}",
+    },
+    "streaming": {
+        "call lost": "responded",
+        "end of the stream": "responded: 202",
         "exited": f"down: no timer, note, finish 502 {EXIT}",
         "timer": f"stopping: kill, finish 200 {LATE}",
     },
@@ -277,7 +292,7 @@ def test_a_replaced_poll_is_refused_and_the_new_one_served() -> None:
 
 def test_a_lost_poll_is_only_the_current_one() -> None:
     """The end of an old connection changes nothing."""
-    assert lifecycle.on_poll_lost(SITUATIONS["ready"], 6).environment == SITUATIONS["ready"]
+    assert lifecycle.on_call_lost(SITUATIONS["ready"], 6).environment == SITUATIONS["ready"]
 
 
 @given(st.lists(st.sampled_from(sorted(EVENTS)), max_size=40))
