@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -66,13 +67,16 @@ def assemble(plan: Plan, interpreter: Interpreter, cache: Cache, *, say: Callabl
     with ThreadPoolExecutor() as pool:  # reading and hashing leave the interpreter to each other
         recorded = pool.map(lambda key: _recorded(key, press), keys)
     layers = tuple(map(partial(_layer, press), plan.layers, keys, recorded))
+    created = datetime.fromtimestamp(plan.created_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     config = ImageConfig(
         architecture=plan.architecture,
         entrypoint=plan.entrypoint,
         cmd=plan.command,
         env=plan.environment,
         working_dir=plan.working_folder,
-        history=tuple(History(created_by=HISTORY + layer.name) for layer in layers),
+        labels=plan.labels,
+        created=created,
+        history=tuple(History(created_by=HISTORY + layer.name, created=created) for layer in layers),
     )
     return Assembled(Image.assemble(config, [layer.layer for layer in layers], blobs=press.store), layers)
 

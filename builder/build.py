@@ -5,20 +5,23 @@ the console only; the command line decides what goes to stdout.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from builder.assemble import Assembled, AssembledLayer, assemble
 from builder.cache import Cache
 from builder.config import Config, read_pyproject
 from builder.console import Console, megabytes, seconds
-from builder.errors import InterpreterError
+from builder.errors import InterpreterError, SourceError
 from builder.host import observe_host
 from builder.interpreter import ARCHITECTURES, Interpreter, observe_interpreter
+from builder.labels import image_labels, parse_pairs
 from builder.observe import make_plan, observe_function, observe_packages
 from builder.outputs import Output, check_outputs, inside, parse_output, parse_reference, write_output
 from builder.plan import Plan
 from builder.project import Event, check_folder, name_of, read_events
 from builder.trim import Choice
+
+MAX_DATE_S = 253_402_300_799  # the last second of the year 9999, as far as RFC 3339 reaches
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,32 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
     with console.step("plan"):
         base = observe_host(interpreter, choice, cache)
         plan = make_plan(config, interpreter, base, function, packages)
+        plan = replace(
+            plan,
+            environment={**plan.environment, **parse_pairs(config.variables, "an environment variable")},
+            labels=image_labels(config.source, pyproject, config.labels, environment=environment),
+            created_s=_source_date(environment),
+        )
     for warning in plan.warnings:
         console.warn(warning)
     for name, origin in config.origins.items():
         if origin:
             console.detail(f"{name} = {getattr(config, name)!r}, from {origin}")
     return Prepared(config, reference, outputs, interpreter, plan, events)
+
+
+def _source_date(environment: Mapping[str, str]) -> int:
+    """The time that the image says it was made: $SOURCE_DATE_EPOCH, or 1970, which says nothing.
+
+    Source: https://reproducible-builds.org/specs/source-date-epoch/. Raises SourceError.
+    """
+    text = environment.get("SOURCE_DATE_EPOCH", "") or "0"
+    if not text.isascii() or not text.isdigit() or int(text) > MAX_DATE_S:
+        raise SourceError(
+            f"reading $SOURCE_DATE_EPOCH: {text!r} is no number of seconds since 1970",
+            hint="For example SOURCE_DATE_EPOCH=$(git log -1 --format=%ct).",
+        )
+    return int(text)
 
 
 def _check_platform(config: Config, interpreter: Interpreter) -> None:

@@ -17,6 +17,7 @@ from builder.errors import BuilderError, FunctionError
 from builder.program import main, origin_of, print_bytes, print_json, print_line, render_json
 
 if TYPE_CHECKING:
+    from builder.build import Result
     from builder.cache import Cache
     from builder.config import Config
     from builder.console import Console
@@ -96,6 +97,22 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
 )
 @click.option("--no-prove", is_flag=True, help="Write the image without running it.")
 @click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="NAME=VALUE",
+    envvar="BUILD_IMAGE_LABEL",
+    help="A label of the image, besides those from the project and git. Repeatable.",
+)
+@click.option(
+    "--env",
+    "variables",
+    multiple=True,
+    metavar="NAME=VALUE",
+    envvar="BUILD_IMAGE_ENV",
+    help="A variable of the image's environment. Repeatable.",
+)
+@click.option(
     "--lint-ignore",
     multiple=True,
     metavar="RULE",
@@ -125,6 +142,18 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
     metavar="FILE",
     help="Write a report of the build: FILE.html or FILE.json.",
 )
+@click.option(
+    "--sbom",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write what is in the image, as CycloneDX 1.6 JSON.",
+)
+@click.option(
+    "--provenance",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write how the image was made, as an in-toto statement of SLSA provenance.",
+)
 @click.option("--json", "as_json", is_flag=True, envvar="BUILD_IMAGE_JSON", help="Print the result as one JSON object.")
 @click.option("--offline", is_flag=True, help="Use no network.")
 @click.option("--no-cache", is_flag=True, help="Build everything anew. uv's own cache of downloads is still used.")
@@ -133,7 +162,8 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
 @click.version_option(package_name="firkin")
 def _build(
     source: str, *, no_prove: bool, load: bool, dockerfile: bool, show_plan: bool, as_json: bool, no_cache: bool,
-    quiet: bool, verbose: bool, outputs: tuple[str, ...], report: Path | None, **options: object,
+    quiet: bool, verbose: bool, outputs: tuple[str, ...], report: Path | None,
+    sbom: Path | None, provenance: Path | None, **options: object,
 ) -> None:  # fmt: skip
     """Turn the folder SOURCE, with a Python function, into a container image that has answered its sample events."""
     from builder.build import build, prepare
@@ -163,10 +193,22 @@ def _build(
     if report:
         write_report(report, describe(result), result.prepared.plan)
         console.say(f"wrote {report}")
+    if sbom or provenance:
+        _attest(result, sbom=sbom, provenance=provenance)
     if as_json:
         print_json(describe(result))
     else:
         print_bytes(f"{result.name}\n".encode())
+
+
+def _attest(result: "Result", *, sbom: Path | None, provenance: Path | None) -> None:
+    from builder.attest import attest
+    from builder.disk import write_whole
+
+    said = attest(result)
+    for file, body in ((sbom, said.sbom), (provenance, said.provenance)):
+        if file:
+            write_whole(file, body, f"writing {file}")
 
 
 @click.group("firkin", context_settings={"help_option_names": ["-h", "--help"]})

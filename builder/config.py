@@ -31,6 +31,8 @@ LISTS: Mapping[str, str] = {
     "drop": "drop",
     "events": "events",
     "output": "outputs",
+    "label": "labels",
+    "env": "variables",
     "lint-ignore": "lint_ignore",
 }
 
@@ -51,6 +53,8 @@ class Config:
     drop: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
     lint_ignore: tuple[str, ...] = ()
     prove: bool = True
     offline: bool = False

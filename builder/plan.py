@@ -74,6 +74,8 @@ class Plan:
     handler: str
     environment: Mapping[str, str]
     warnings: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    created_s: int = 0  # seconds since 1970: SOURCE_DATE_EPOCH, where it is set
 
     @property
     def entrypoint(self) -> tuple[str, ...]:

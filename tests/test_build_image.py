@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from builder.errors import BuilderError
+from builder.oci import read_layout
 from tests.conftest import elsewhere
 
 # Half an interpreter, enough to run a function: for tests that build on an empty cache and are about something else.
@@ -778,3 +779,24 @@ def test_an_unprivileged_user_builds_and_proves(stranger, tmp_path):
     refused = stranger(source, "-o", f"oci:{locked}/out")
     assert refused.returncode == 8
     assert "writable" in refused.stderr or "may write" in refused.stderr
+
+
+def test_labels_environment_and_date_are_in_the_configuration(build_image, function, tmp_path):
+    """`--label`, `--env` and SOURCE_DATE_EPOCH; the layers stay the same, so that nothing is built anew."""
+    plain = json.loads(build_image(function(), "-o", f"oci:{tmp_path}/a", "--json").out)
+    done = build_image(
+        function(), "-o", f"oci:{tmp_path}/b", "--json", "--label", "team=shop", "--env", "MODE=fast",
+        SOURCE_DATE_EPOCH="86400",
+    )  # fmt: skip
+    dated = json.loads(done.out)
+    assert [one["digest"] for one in plain["layers"]] == [one["digest"] for one in dated["layers"]]
+    config = read_layout(tmp_path / "b").config
+    assert (config.labels["team"], config.env["MODE"], config.created) == ("shop", "fast", "1970-01-02T00:00:00Z")
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "-1", "1e9", "9" * 20])
+def test_a_date_that_is_none_is_told(build_image, function, text):
+    """Exit code 3, with an example of a right one."""
+    done = build_image(function(), SOURCE_DATE_EPOCH=text)
+    assert done.code == 3
+    assert "git log -1 --format=%ct" in done.err

@@ -11,6 +11,9 @@ from packaging.requirements import Requirement
 TOP = Path(__file__).parents[2]
 OURS = ("bootstrap", "emulator", "builder")
 
+# Distributions whose import name is another.
+IMPORT_NAMES = {"cyclonedx-python-lib": "cyclonedx", "packageurl-python": "packageurl"}
+
 # Package → what it may import besides the standard library and itself.
 ALLOWED = {
     "bootstrap": set(),
@@ -44,7 +47,8 @@ def imported(file: Path) -> set[str]:
 
 def declared() -> set[str]:
     project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
-    return {Requirement(text).name for text in project["dependencies"]}
+    names = {Requirement(text).name for text in project["dependencies"]}
+    return {IMPORT_NAMES.get(name, name) for name in names}
 
 
 @pytest.mark.parametrize("package", OURS)
