@@ -44,7 +44,7 @@ def test_keys_are_parameters_of_the_command():
     ("values", "message", "hint"),
     [
         ({"handlr": "a.b"}, "unknown key 'handlr'", "Did you mean 'handler'?"),
-        ({"xyzzy": 1}, "unknown key 'xyzzy'", "Known keys: base, drop, engine, events"),
+        ({"xyzzy": 1}, "unknown key 'xyzzy'", "Known keys: base, drop, engine, env"),
         ({"handler": 3}, "handler is 3, not a string", "Give handler as a string."),
         ({"keep": "a"}, "keep is 'a', not a list of strings", "Give keep as a list of strings."),
         ({"drop": ["a", 1]}, "drop is ['a', 1], not a list of strings", "Give drop as a list of strings."),
