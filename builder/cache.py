@@ -5,6 +5,7 @@ build leaves only a folder in `tmp/`. An entry that cannot be read, or that is n
 is said on the console, and made again. Never holds anything that cannot be made again.
 
     blobs/blobs/sha256/HEX        compressed layers, checked against their digest when used
+    blobs/partial/sha256/HEX      blobs of registries that are not complete yet
     records/KIND/KEY              small JSON values (layers by plan, library closures, proofs), each with its own check
     trees/KIND/KEY/tree/          folders: installed dependencies, unpacked layers
     trees/KIND/KEY/fingerprint    what `tree/` looked like when it was left
@@ -32,7 +33,7 @@ FORMAT = "2"
 
 UNUSED_S = 30 * 24 * 3600  # entries nobody used for a month are removed
 PRUNE_EVERY_S = 24 * 3600  # and looked for once a day
-ABANDONED_S = 24 * 3600  # what a killed build left in tmp/
+ABANDONED_S = 24 * 3600  # what a killed build left in tmp/, or never finished fetching
 
 ELSEWHERE = "put the cache elsewhere with BUILD_IMAGE_CACHE_DIR"
 
@@ -151,6 +152,8 @@ class Cache:
             stamp.touch()
             for left in _unused(self.folder.glob("tmp/*"), now - ABANDONED_S):
                 shutil.rmtree(left, ignore_errors=True)
+            for left in _unused(self.folder.glob("blobs/partial/sha256/*"), now - ABANDONED_S):
+                left.unlink(missing_ok=True)
             for pattern in ("records/*/*", "blobs/blobs/sha256/*"):
                 for file in _unused(self.folder.glob(pattern), now - UNUSED_S):
                     file.unlink(missing_ok=True)

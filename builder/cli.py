@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 EXIT_CODES = """
 \b
 Exit codes:
-  0  built                        8  output not written
-  1  a bug in firkin              9  Docker Engine
-  2  usage                       10  image not readable
-  3  folder or its settings      11  function error (invoke)
-  4  handler                     12  no answer (invoke)
-  5  syntax error in the code    13  interpreter
+  0  built                        9  Docker Engine
+  1  a bug in firkin             10  image not readable
+  2  usage                       11  function error (invoke)
+  3  folder or its settings      12  no answer (invoke)
+  4  handler                     13  interpreter
+  5  syntax error in the code    14  registry
   6  dependencies                16  refused by Lambda (lint)
   7  proof failed               130  interrupted
-                                143  terminated
+  8  output not written         143  terminated
 """
 
 

@@ -9,6 +9,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from builder.oci.distribution import Progress
 
 
 @dataclass(slots=True)
@@ -53,6 +57,22 @@ class Console:
 
         with Terminal(stderr=True).status(f"{name} …"):
             yield
+
+    @contextmanager
+    def transfers(self, verb: str) -> Iterator["Progress"]:
+        """Show blobs on their way, as bars where somebody watches, else a line for each that is done.
+
+        Gives what to call with a `Transfer`; `verb` is `fetch` or `push`.
+        """
+        from builder.transfers import bars, lines
+
+        if self.quiet:
+            yield lambda _: None
+        elif _is_watched():
+            with bars(verb) as show:
+                yield show
+        else:
+            yield lines(verb, self.say)
 
     def table(self, title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table whose first column is text and whose others are figures."""

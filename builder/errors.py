@@ -15,7 +15,8 @@
     │   ├── DockerError          9   the Docker Engine could not be reached or refused
     │   ├── ImageError          10   an image given to us cannot be read
     │   ├── PeerError           12   `firkin invoke`: nobody answers, or not as Lambda does
-    │   └── InterpreterError    13   the Python to ship is missing or unusable
+    │   ├── InterpreterError    13   the Python to ship is missing or unusable
+    │   └── RegistryError       14   a registry could not be reached, or refused
     └── (anything else)          1   our bug
 
 Exit code 2 is the command line's own (click), 130 is Ctrl-C, 143 SIGTERM. Never formats for a terminal: `program`
@@ -100,6 +101,12 @@ class InterpreterError(BuilderError):
     """The Python interpreter to ship was not found, or cannot be shipped."""
 
     exit_code = 13
+
+
+class RegistryError(BuilderError):
+    """A registry could not be reached, refused, or did not keep to its protocol."""
+
+    exit_code = 14
 
 
 class LintError(BuilderError):

@@ -213,3 +213,12 @@ def run_image(commands: Path) -> Callable[..., Path]:
         return output
 
     return make
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory):
+    """A real registry in plain HTTP, without authentication; tests share it under repositories of their own."""
+    from tests.registries import registry as start  # noqa: PLC0415 - which imports this module
+
+    with start(tmp_path_factory.mktemp("registry")) as running:
+        yield running

@@ -8,7 +8,8 @@ A source (`read_layout`, `read_archive`) or `Image.assemble` gives an `Image`; a
     image = Image.assemble(ImageConfig("amd64", cmd=("app.handler",)), [layer], blobs=store)
     write_layout(image, Path("image"), ref_name="latest")
 
-All errors are `OCIError`s. This package knows nothing of AWS Lambda and imports nothing else of the builder.
+Registries are in `builder.oci.distribution`, which loads httpx. All errors are `OCIError`s. This package knows
+nothing of AWS Lambda and imports nothing else of the builder.
 """
 
 from builder.oci import media_types
@@ -19,13 +20,18 @@ from builder.oci.descriptor import Descriptor
 from builder.oci.digest import Digest
 from builder.oci.entry import Entry, EntryKind
 from builder.oci.errors import (
+    AccessError,
     BlobError,
     DiskError,
     ImageError,
     LimitError,
+    NotFoundError,
     OCIError,
+    ProtocolError,
+    RegistryError,
     SourceError,
     TargetError,
+    UnavailableError,
     UnsupportedError,
     UsageError,
 )
@@ -33,12 +39,14 @@ from builder.oci.image import Blobs, Image
 from builder.oci.layer import Layer, write_layer
 from builder.oci.layer_reader import Limits
 from builder.oci.layout import read_layout, write_layout
+from builder.oci.platform import Platform
 from builder.oci.reference import Reference
 from builder.oci.streams import CheckedBlob, Sink, Source
 from builder.oci.tar_writer import write_tar
 from builder.oci.unpack import Unpacked, unpack
 
 __all__ = [
+    "AccessError",
     "BlobError",
     "BlobStore",
     "Blobs",
@@ -56,12 +64,17 @@ __all__ = [
     "Layer",
     "LimitError",
     "Limits",
+    "NotFoundError",
     "OCIError",
+    "Platform",
+    "ProtocolError",
     "Reference",
+    "RegistryError",
     "Sink",
     "Source",
     "SourceError",
     "TargetError",
+    "UnavailableError",
     "Unpacked",
     "UnsupportedError",
     "UsageError",

@@ -10,6 +10,11 @@
     │   ├── BlobError         a blob is missing, truncated or not what its digest says
     │   ├── LimitError        the image is larger than the caller's limits
     │   └── UnsupportedError  well-formed, but of a kind this library does not read
+    ├── RegistryError         a registry, or the way to it
+    │   ├── AccessError       it wants other credentials, or asks for them in a way that would give them away
+    │   ├── NotFoundError     it does not have what was asked for
+    │   ├── UnavailableError  it cannot be reached, is too slow or overloaded: later it may work
+    │   └── ProtocolError     it does not keep to the distribution protocol
     └── DiskError             the machine: disk full, no permission; `__cause__` is the OSError
 
 An `OSError` becomes one of these at the boundary where a path is touched, and nowhere else. This module never
@@ -63,6 +68,33 @@ class LimitError(ImageError):
 
 class UnsupportedError(ImageError):
     """The image is well-formed, but of a kind this library does not read."""
+
+
+class RegistryError(OCIError):
+    """A registry, or the way to it, is in the way."""
+
+
+class AccessError(RegistryError):
+    """The registry wants other credentials, or asks for them in a way that would give them away."""
+
+
+class NotFoundError(RegistryError):
+    """The registry does not have what was asked for."""
+
+
+class UnavailableError(RegistryError):
+    """The registry cannot be reached, is too slow or overloaded: later it may work.
+
+    `retry_after_s` is how many seconds it asked to be left alone, None where it did not say.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ProtocolError(RegistryError):
+    """The registry does not keep to the distribution protocol."""
 
 
 class DiskError(OCIError):

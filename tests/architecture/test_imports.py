@@ -23,7 +23,7 @@ ALLOWED = {
 
 # Inside the builder: these know nothing of the rest of it.
 INDEPENDENT = {
-    "builder/oci": {"orjson"},
+    "builder/oci": {"httpx", "orjson"},
     "builder/elf": set(),
 }
 

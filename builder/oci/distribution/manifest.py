@@ -1,0 +1,128 @@
+"""Manifests and indexes as registries serve them, OCI's and Docker's; an image of either becomes an OCI image.
+
+Sources: https://github.com/opencontainers/image-spec/blob/v1.1.0/manifest.md and
+https://distribution.github.io/distribution/spec/manifest-v2-2/. Docker's schema 2 has the same parts under other
+names, so its layers stay as they are and only the manifest is rendered anew. Pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from builder.oci import media_types
+from builder.oci.descriptor import Descriptor
+from builder.oci.errors import ImageError, UnsupportedError
+from builder.oci.image import Blobs, Image, parse_image, render_manifest
+from builder.oci.jsons import Fields
+from builder.oci.platform import Platform, maybe_choose
+
+DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_INDEX: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
+_DOCKER_SCHEMA_1: Final = "application/vnd.docker.distribution.manifest.v1"
+_DOCKER_CONFIG: Final = "application/vnd.docker.container.image.v1+json"
+INDEXES: Final = frozenset({media_types.INDEX, DOCKER_INDEX})
+MANIFESTS: Final = frozenset({media_types.MANIFEST, DOCKER_MANIFEST})
+ACCEPTED: Final = ", ".join(sorted(MANIFESTS | INDEXES))
+
+_LAYERS: Final[Mapping[str, str]] = {
+    media_types.LAYER_TAR: media_types.LAYER_TAR,
+    media_types.LAYER_GZIP: media_types.LAYER_GZIP,
+    "application/vnd.docker.image.rootfs.diff.tar": media_types.LAYER_TAR,
+    "application/vnd.docker.image.rootfs.diff.tar.gzip": media_types.LAYER_GZIP,
+}
+_NOWHERE: Final = "unknown"  # the platform under which BuildKit hangs attestations into an index
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The manifest chosen out of an index: `platforms` are all that it offers."""
+
+    manifest: Descriptor
+    platform: Platform
+    platforms: tuple[Platform, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a manifest names; the layers' types are OCI's."""
+
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+    annotations: Mapping[str, str]
+    is_oci: bool
+
+
+def type_of(data: bytes, where: str) -> str:
+    """Give the media type of a manifest or index by its own account; raises ImageError."""
+    fields = Fields.parse(data, where)
+    named = fields.maybe_text("mediaType")
+    if named is None and "schemaVersion" in fields.names():
+        named = media_types.INDEX if "manifests" in fields.names() else media_types.MANIFEST
+    if named in INDEXES | MANIFESTS and fields.size("schemaVersion") == 2:  # noqa: PLR2004 - the only version there is
+        return named
+    if named is None or named.startswith(_DOCKER_SCHEMA_1) or fields.maybe_text("signatures"):
+        raise UnsupportedError(
+            f"reading {where}: it is no manifest of schema 2; push the image again with a newer tool"
+        )
+    raise UnsupportedError(f"reading {where}: its type is {named[:200]!r}; name an image, OCI's or Docker's")
+
+
+def choose(index: bytes, wanted: Platform, where: str) -> Choice:
+    """Give the image for a platform; raises ImageError, naming what there is."""
+    fields = Fields.parse(index, where)
+    entries = [(_platform(entry), Descriptor.read(entry)) for entry in fields.objects("manifests")]
+    images = [(platform, found) for platform, found in entries if platform is not None]
+    platforms = tuple(platform for platform, _ in images)
+    place = maybe_choose(wanted, platforms)
+    if place is None:
+        offered = ", ".join(sorted({str(platform) for platform in platforms})[:50]) or "none"
+        raise ImageError(f"looking for {wanted} in {where}: it offers {offered}; choose one of these, or another image")
+    return Choice(images[place][1], platforms[place], platforms)
+
+
+def _platform(entry: Fields) -> Platform | None:
+    """Give an entry's platform, None for an attestation or what says none."""
+    platform = entry.inner("platform")
+    name, architecture = platform.maybe_text("os"), platform.maybe_text("architecture")
+    if not name or not architecture or _NOWHERE in {name, architecture}:
+        return None
+    return Platform(name, architecture, platform.maybe_text("variant") or "")
+
+
+def read_parts(manifest: bytes, media_type: str, where: str) -> Parts:
+    """Read a manifest; raises UnsupportedError for layers or a configuration that cannot be used."""
+    fields = Fields.parse(manifest, where)
+    config = Descriptor.read(fields.inner("config"))
+    if config.media_type not in {media_types.CONFIG, _DOCKER_CONFIG}:
+        raise UnsupportedError(
+            f"reading {where}: its configuration is of type {config.media_type[:200]!r}; it is no container image"
+        )
+    found = [Descriptor.read(layer) for layer in fields.objects("layers")]
+    layers = tuple(Descriptor(_layer_type(layer, where), layer.digest, layer.size) for layer in found)
+    same = all(ours.media_type == theirs.media_type for ours, theirs in zip(layers, found, strict=True))
+    is_oci = media_type == media_types.MANIFEST and config.media_type == media_types.CONFIG and same
+    return Parts(config, tuple(found) if is_oci else layers, fields.text_map("annotations"), is_oci)
+
+
+def _layer_type(layer: Descriptor, where: str) -> str:
+    if layer.media_type in _LAYERS:
+        return _LAYERS[layer.media_type]
+    what = f"reading {where}: layer {layer.digest} is of type {layer.media_type[:200]!r}"
+    if "foreign" in layer.media_type or "nondistributable" in layer.media_type:
+        raise UnsupportedError(f"{what}, which is kept elsewhere than in registries; choose another image")
+    if layer.media_type.endswith("zstd"):
+        raise UnsupportedError(f"{what}; convert its layers to gzip, which every platform reads")
+    raise UnsupportedError(f"{what}; layers of tar and tar+gzip are known")
+
+
+def image_of(parts: Parts, manifest: bytes, raw_config: bytes, blobs: Blobs, where: str) -> Image:
+    """Make the image: an OCI manifest stays as it is, any other is rendered as one; raises ImageError."""
+    config, layers = parse_image(raw_config, parts.layers, where)
+    if not parts.is_oci:
+        manifest = render_manifest(raw_config, layers, parts.annotations)
+    return Image(config, layers, manifest, raw_config, blobs)
+
+
+def platform_of(image: Image) -> Platform:
+    """Give the platform that an image's configuration names."""
+    return Platform(image.config.os, image.config.architecture, image.config.variant)

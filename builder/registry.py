@@ -1,0 +1,101 @@
+"""Registries, for the builder: images out of them, with the cache and the console it has, and its errors.
+
+The client itself is `builder.oci.distribution`, which loads httpx: it is imported when a registry is named, and not
+before.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from builder.cache import Cache, key_of
+from builder.console import Console
+from builder.disk import advice
+from builder.errors import ImageError, OutputError, RegistryError, SourceError
+from builder.oci import AccessError, BlobStore, DiskError, OCIError, Platform, Reference, UsageError
+from builder.oci import RegistryError as ClientError
+
+if TYPE_CHECKING:
+    from builder.oci.distribution import Access, Pulled
+
+_TAGS = "registry-tags"  # the cache's records of which digest a tag had
+
+
+class CachedTags:
+    """What the cache knows of tags: the `Memory` of the client."""
+
+    __slots__ = ("_cache",)
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def recall(self, name: str) -> str | None:
+        """The digest a tag had when it was last looked up."""
+        found = self._cache.record(_TAGS, key_of(name))
+        return str(found["digest"]) if found and found.get("name") == name else None
+
+    def remember(self, name: str, digest: str) -> None:
+        """Record it. Raises OutputError."""
+        self._cache.write_record(_TAGS, key_of(name), {"name": name, "digest": digest})
+
+
+def access_to(environment: Mapping[str, str], insecure: Collection[str]) -> "Access":
+    """How registries are reached. Raises UsageError of the client for a name that is no host."""
+    from builder.oci.distribution import Access, parse_insecure
+
+    return Access(dict(environment), parse_insecure(insecure))
+
+
+def pull_image(
+    name: str,
+    platform: str,
+    cache: Cache,
+    console: Console,
+    *,
+    environment: Mapping[str, str],
+    insecure: Collection[str] = (),
+    offline: bool = False,
+) -> "Pulled":
+    """The image `name` for `platform` (`linux/arm64`), fetched into the cache's blobs; offline only looked for there.
+
+    Raises SourceError for a name that is none, RegistryError, ImageError for an image that cannot be used, OutputError.
+    """
+    from builder.oci.distribution import pull
+
+    with _translated(f"pulling {name}"):
+        reference = Reference.parse_source(name)
+        with console.transfers("fetch") as progress:
+            pulled = pull(
+                reference,
+                Platform.parse(platform),
+                store=BlobStore(cache.blobs),
+                memory=CachedTags(cache),
+                access=access_to(environment, insecure),
+                offline=offline,
+                progress=progress,
+            )
+    if pulled.choice:
+        offered = ", ".join(sorted(str(one) for one in pulled.choice.platforms))
+        console.say(f"{name}: {pulled.choice.platform} chosen of {offered}")
+    return pulled
+
+
+@contextmanager
+def _translated(doing: str) -> Iterator[None]:
+    """Give the client's errors as the builder's, with what to do on its command line."""
+    try:
+        yield
+    except UsageError as error:
+        raise SourceError(f"{doing}: {error}", hint="Names are like ghcr.io/team/name:1 or name@sha256:….") from error
+    except AccessError as error:
+        hint = "Credentials are those of `docker login` and `podman login`; see docs/how-to/push-to-a-registry.md."
+        raise RegistryError(f"{doing}: {error}", hint=hint) from error
+    except ClientError as error:
+        plain = "insecure registry" in str(error)
+        hint = "The option is --insecure-registry HOST." if plain else "What was fetched so far is kept in the cache."
+        raise RegistryError(f"{doing}: {error}", hint=hint) from error
+    except DiskError as error:
+        hint = advice(error.errno, elsewhere="put the cache elsewhere with BUILD_IMAGE_CACHE_DIR")
+        raise OutputError(f"{doing}: {error}", hint=hint) from error
+    except OCIError as error:
+        raise ImageError(f"{doing}: {error}", hint="Name another image, or make this one again.") from error
