@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from builder.cache import Cache, key_of
+from builder.cache import ELSEWHERE, Cache, key_of
 from builder.console import Console
 from builder.disk import advice
 from builder.errors import ImageError, OutputError, RegistryError, SourceError
@@ -95,7 +95,7 @@ def _translated(doing: str) -> Iterator[None]:
         hint = "The option is --insecure-registry HOST." if plain else "What was fetched so far is kept in the cache."
         raise RegistryError(f"{doing}: {error}", hint=hint) from error
     except DiskError as error:
-        hint = advice(error.errno, elsewhere="put the cache elsewhere with BUILD_IMAGE_CACHE_DIR")
+        hint = advice(error.errno, elsewhere=ELSEWHERE) or "The cache may be deleted at any time."
         raise OutputError(f"{doing}: {error}", hint=hint) from error
     except OCIError as error:
         raise ImageError(f"{doing}: {error}", hint="Name another image, or make this one again.") from error
