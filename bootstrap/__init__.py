@@ -27,6 +27,7 @@ Which module does what, in the order of a start:
 | `invocation`  | one event: headers, context, call, result                     | while `/next` is away   |
 | `context`     | the second argument of handlers                               | while `/next` is away   |
 | `payload`     | JSON as Lambda's Python does it                               | while `/next` is away   |
+| `payload_large` | the same by orjson, where it is and may            | with the first large one |
 | `payload_package` | the same without CPython's accelerator                    | where that is missing   |
 | `kinds`       | handlers that are no plain functions                          | for those               |
 | `live`        | results to run or to stream                                   | with the first of them  |

@@ -63,10 +63,19 @@ class Connection:
         """Write one whole request. Raises UnreachableError when there is no peer to write to."""
         # One write each: a large body goes beside its head, so that it is not copied for that.
         if len(body) < _JOIN_BYTES_MAX:
-            head, body = head + body, b""
-        self._head, self._body = head, body
-        self._reused = self._socket is not None
-        self._write(self._socket or self._open())
+            head += body
+            body = b""
+        self._head = head
+        self._body = body
+        socket = self._socket
+        self._reused = socket is not None
+        if socket is None or body:
+            self._write(socket or self._open())
+            return
+        try:
+            socket.sendall(head)
+        except OSError as error:
+            self._write_failed(error)
 
     def receive(self, *, patient: bool = False) -> "Response":
         """Return the answer to the last `send`; `patient` waits for its first byte without limit.
@@ -74,7 +83,13 @@ class Connection:
         Raises UnreachableError when the peer closes or falls silent, ProtocolError on garbage.
         """
         while True:
-            data = self._receive_some(patient=patient)
+            try:
+                data = self._socket.recv(_RECEIVE_BYTES) if self._socket is not None else b""
+            except OSError as error:
+                data = self._receive_failed(error, patient=patient)
+            # The platform accepts results in the same words each time; at most the second in its Date is another.
+            if data == self._accepted_bytes and self._accepted is not None:
+                return self._accepted
             response = self._complete(data) if data else None
             if response is not None:
                 return response
@@ -163,15 +178,17 @@ class Connection:
                 self._write_beside(socket)
             else:
                 socket.sendall(self._head)
-        except BlockingIOError as error:
-            self.close()
-            raise self._silent("taking a request") from error
-        except (BrokenPipeError, ConnectionResetError):
+        except OSError as error:
+            self._write_failed(error)
+
+    def _write_failed(self, error: OSError) -> None:
+        if isinstance(error, (BrokenPipeError, ConnectionResetError)):
             # The peer may have answered and closed before it read everything (413): `receive` will tell.
             return
-        except OSError as error:
-            self.close()
-            raise self._unreachable(error) from error
+        self.close()
+        if isinstance(error, BlockingIOError):
+            raise self._silent("taking a request") from error
+        raise self._unreachable(error) from error
 
     def _write_beside(self, socket: "_socket.socket") -> None:
         sent = socket.sendmsg((self._head, self._body))
@@ -182,9 +199,6 @@ class Connection:
 
     def _complete(self, data: bytes) -> "Response | None":
         """Return the response that begins with `data`, or None when the peer closed before its end."""
-        # The platform accepts results in the same words each time; at most the second in its Date is another.
-        if self._accepted is not None and data == self._accepted_bytes:
-            return self._accepted
         try:
             response = maybe_parse_whole(data)
             if response is not None:
@@ -194,8 +208,12 @@ class Connection:
             reader = ResponseReader()
             response = reader.feed(data)
             while response is None:
-                data = self._receive_some(missing_bytes=reader.missing_bytes)
-                if not data:
+                if reader.sized and reader.missing_bytes > _RECEIVE_BYTES:
+                    self._receive_in_place(reader)
+                    data = b""
+                else:
+                    data = self._receive_some()
+                if not data and (reader.missing_bytes or not reader.sized):
                     return None
                 response = reader.feed(data)
         except ProtocolError:
@@ -205,25 +223,39 @@ class Connection:
             self.close()
         return response
 
-    def _receive_some(self, *, patient: bool = False, missing_bytes: int = 0) -> bytes:
-        """Return what has arrived, all of `missing_bytes` if they are many; b"" when the peer has closed."""
-        socket = self._socket
-        while socket is not None:
+    def _receive_in_place(self, reader: ResponseReader) -> None:
+        """Receive the rest of a large body without a copy, in one call; less of it when the peer closes."""
+        with reader.place() as place:
+            while reader.missing_bytes and self._socket is not None:
+                try:
+                    count = self._socket.recv_into(place[-reader.missing_bytes :], 0, _socket.MSG_WAITALL)
+                except OSError as error:
+                    self._receive_failed(error)
+                    return
+                if not count:
+                    return
+                reader.placed(count)
+
+    def _receive_some(self) -> bytes:
+        """Return what has arrived; b"" when the peer has closed."""
+        try:
+            return self._socket.recv(_RECEIVE_BYTES) if self._socket is not None else b""
+        except OSError as error:
+            return self._receive_failed(error)
+
+    def _receive_failed(self, error: OSError, *, patient: bool = False) -> bytes:
+        """Return what a patient wait brings after all; b"" when the peer has closed."""
+        while patient and isinstance(error, BlockingIOError) and self._socket is not None:
             try:
-                if missing_bytes > _RECEIVE_BYTES:
-                    return socket.recv(missing_bytes, _socket.MSG_WAITALL)
-                return socket.recv(_RECEIVE_BYTES)
-            except BlockingIOError as error:  # noqa: PERF203  the loop is for the wait that has no limit
-                if patient:
-                    continue
-                self.close()
-                raise self._silent("answering") from error
-            except ConnectionResetError:
-                break
-            except OSError as error:
-                self.close()
-                raise self._unreachable(error) from error
-        return b""
+                return self._socket.recv(_RECEIVE_BYTES)
+            except OSError as another:  # noqa: PERF203  the loop is for the wait that has no limit
+                error = another
+        if isinstance(error, ConnectionResetError):
+            return b""
+        self.close()
+        if isinstance(error, BlockingIOError):
+            raise self._silent("answering") from error
+        raise self._unreachable(error) from error
 
     def _silent(self, doing: str) -> UnreachableError:
         return UnreachableError(

@@ -72,8 +72,8 @@ class LambdaContext:
         invocation: "Invocation",
         settings: "Settings",
         *,
-        client_context: "dict[str, object] | None",
-        cognito_identity: "dict[str, object] | None",
+        client_context: "dict[str, object] | None" = None,
+        cognito_identity: "dict[str, object] | None" = None,
     ) -> None:
         self.aws_request_id = invocation.request_id
         self.log_group_name = settings.log_group_name

@@ -20,7 +20,8 @@ _FUNCTION: type = type(lambda: None)  # types.FunctionType, without loading it
 class Invocation:
     """What `/next` said: `body` is the event's bytes; texts are "" or None where a header is absent or empty.
 
-    `deadline_ms` is in milliseconds since the epoch. `invocation_id` is what the answer has to repeat.
+    `deadline_ms` is in milliseconds since the epoch. `invocation_id` is what the answer has to repeat. `event` and
+    `result` are what the handler took and gave: held here, they are taken apart after the answer and not before.
     """
 
     __slots__ = (
@@ -29,27 +30,31 @@ class Invocation:
         "cognito_identity",
         "content_type",
         "deadline_ms",
+        "event",
         "invocation_id",
         "invoked_function_arn",
         "request_id",
+        "result",
         "tenant_id",
         "trace_id",
     )
 
     def __init__(self, response: "Response") -> None:
-        headers = response.headers
+        get = response.headers.get
         self.body = response.body
-        self.request_id = headers.get("lambda-runtime-aws-request-id", "")
-        self.invocation_id = headers.get("lambda-runtime-invocation-id", "")
-        self.content_type = headers.get("content-type") or "application/json"
+        self.request_id = get("lambda-runtime-aws-request-id", "")
+        self.invocation_id = get("lambda-runtime-invocation-id", "")
+        self.content_type = get("content-type") or "application/json"
         # Some senders set every header, empty where they know nothing: empty means absent.
-        self.invoked_function_arn = headers.get("lambda-runtime-invoked-function-arn") or None
-        self.trace_id = headers.get("lambda-runtime-trace-id") or None
-        self.tenant_id = headers.get("lambda-runtime-aws-tenant-id") or None
-        self.client_context = headers.get("lambda-runtime-client-context") or None
-        self.cognito_identity = headers.get("lambda-runtime-cognito-identity") or None
-        deadline = headers.get("lambda-runtime-deadline-ms", "")
+        self.invoked_function_arn = get("lambda-runtime-invoked-function-arn") or None
+        self.trace_id = get("lambda-runtime-trace-id") or None
+        self.tenant_id = get("lambda-runtime-aws-tenant-id") or None
+        self.client_context = get("lambda-runtime-client-context") or None
+        self.cognito_identity = get("lambda-runtime-cognito-identity") or None
+        deadline = get("lambda-runtime-deadline-ms", "")
         self.deadline_ms = int(deadline) if deadline.isascii() and deadline.isdigit() else 0
+        self.event: object = None
+        self.result: object = None
 
 
 def parse_invocation(response: "Response") -> Invocation:
@@ -57,7 +62,7 @@ def parse_invocation(response: "Response") -> Invocation:
     invocation = Invocation(response)
     request_id = invocation.request_id
     # It becomes part of a request line, which a space would cut in two.
-    if not request_id or not request_id.isascii() or not request_id.isprintable() or " " in request_id:
+    if not (request_id and request_id.isascii() and request_id.isprintable()) or " " in request_id:
         raise ProtocolError(
             f"Reading the next event: found the request id {request_id!r}. "
             "Check that AWS_LAMBDA_RUNTIME_API points at a Runtime API."
@@ -74,14 +79,18 @@ def invoke(handler: "Handler", invocation: Invocation, settings: "Settings") -> 
     if type(handler) is not _FUNCTION and hasattr(handler, "answer_invocation"):
         command: Command = handler  # type: ignore[assignment]  # nothing else has that method
         return command.answer_invocation(invocation)
-    context = LambdaContext(
-        invocation,
-        settings,
-        client_context=_parse_object(invocation.client_context, "Client Context"),
-        cognito_identity=_parse_object(invocation.cognito_identity, "Cognito Identity"),
-    )
-    event = parse_event(invocation.body, invocation.content_type)
-    return render_result(handler(event, context), raw_utf8=settings.raw_utf8)
+    if invocation.client_context is None and invocation.cognito_identity is None:
+        context = LambdaContext(invocation, settings)
+    else:
+        context = LambdaContext(
+            invocation,
+            settings,
+            client_context=_parse_object(invocation.client_context, "Client Context"),
+            cognito_identity=_parse_object(invocation.cognito_identity, "Cognito Identity"),
+        )
+    invocation.event = event = parse_event(invocation.body, invocation.content_type)
+    invocation.result = result = handler(event, context)
+    return render_result(result, raw_utf8=settings.raw_utf8)
 
 
 def _parse_object(text: "str | None", name: str) -> "dict[str, object] | None":

@@ -4,7 +4,6 @@ An error of the platform's leaves the loop and ends the process. Anything else i
 """
 
 import posix
-import sys
 import time
 
 from .errors import AnsweredExit, MarshalError, PlatformError, ResponseTooLargeError
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from .runtime_api import RuntimeApi
     from .settings import Settings
 
-_TRACE_ID = "_X_AMZN_TRACE_ID"  # where the X-Ray SDK and OpenTelemetry look
+_TRACE_ID = b"_X_AMZN_TRACE_ID"  # where the X-Ray SDK and OpenTelemetry look
 # The process of these is kept for later between init and the first event: init is where work is free of wait.
 _KEPT_FOR_LATER = ("provisioned-concurrency", "snap-start")
 
@@ -51,6 +50,7 @@ def serve(api: "RuntimeApi", handler: "Handler", settings: "Settings", log_state
         termination.begin_waiting()
         # Straight after the answer: the invocation is billed until the platform sees this request.
         api.request_next()
+        del response, invocation  # a large event is not kept through an idle time
 
 
 def _load_invocation() -> None:
@@ -112,16 +112,13 @@ def report_failure(error: BaseException, log_state: "LogState") -> "Failure":
 def set_trace_id(trace_id: "str | None") -> None:
     """Set or delete the trace id in this process's environment.
 
-    `os` is not loaded for this (2 ms): `os.environ` is made from `posix.environ` when somebody imports it.
+    `os` is not loaded for this (2 ms): the dict inside of `os.environ` is `posix.environ`, whoever imports it when.
     """
-    if "os" in sys.modules:
-        environ = sys.modules["os"].environ
-        if trace_id is not None:
-            environ[_TRACE_ID] = trace_id
-        else:
-            environ.pop(_TRACE_ID, None)
-    elif trace_id is not None:
-        posix.environ[_TRACE_ID.encode()] = trace_id.encode("utf-8", "surrogateescape")
-        posix.putenv(_TRACE_ID, trace_id)
-    elif posix.environ.pop(_TRACE_ID.encode(), None) is not None:
+    environ = posix.environ
+    if trace_id is not None:
+        value = trace_id.encode("utf-8", "surrogateescape")
+        if environ.get(_TRACE_ID) != value:
+            posix.putenv(_TRACE_ID, value)
+            environ[_TRACE_ID] = value
+    elif environ.pop(_TRACE_ID, None) is not None:
         posix.unsetenv(_TRACE_ID)

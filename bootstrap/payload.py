@@ -6,7 +6,7 @@ platform is python3.12 or newer. Here CPython's own accelerator does it. `_json`
 package `json` around it loads `re` and `enum`, 9 ms that most first invocations would wait for; `json` itself
 is loaded for what the accelerator cannot do: the exact message about a malformed event. `_json` is private, so
 it is tried out first; where it is missing or not as it was, in a later version or another interpreter, the
-package does everything.
+package does everything. From LARGE_BYTES on, `payload_large` may know a quicker way to the same value.
 """
 
 import marshal
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _JSON = "application/json"
 _BYTES = "application/unknown"  # awslambdaric's content type for a bytes result
-_MARSHAL_VERSION = 2  # the last one that does not look for repetitions, which takes twice as long
+# From here on a payload is worth a look at whether orjson is there: loading it costs as much as it saves on 1 MB.
+LARGE_BYTES = 64 * 1024
 _SAMPLE = '{"\\u00e9": [true, -1]}'
 _SPACE = " \t\n\r"
 _ATOMS = frozenset((str, int, float, bool, type(None)))
@@ -73,7 +74,11 @@ def parse_event(body: bytes, content_type: str) -> object:
     if content_type != _JSON:
         return body
     try:
-        return parse_json(body)
+        if len(body) < LARGE_BYTES:
+            return parse_json(body)
+        from .payload_large import parse_large  # noqa: PLC0415  most functions never see one
+
+        return parse_large(body)
     except Exception as error:  # also RecursionError, for arrays in arrays in arrays
         raise UnmarshalError(f"Unable to unmarshal input: {error}") from error
 
@@ -81,16 +86,25 @@ def parse_event(body: bytes, content_type: str) -> object:
 def parse_json(body: "bytes | str") -> object:
     """Parse one JSON text; UTF-8, with or without a byte order mark. Raises as `json.loads` does."""
     text = body.decode() if isinstance(body, bytes) else body
-    text = text.removeprefix("\ufeff")
-    if _scan is None:
-        return _parse_by_package(text)
-    try:
-        stripped = text.strip(_SPACE)
-        value, end = _scan(stripped, 0)
-        if end == len(stripped):
-            return value
-    except Exception:  # noqa: BLE001, S110  json.loads below says precisely what is wrong
-        pass
+    if _scan is not None:
+        try:
+            value, end = _scan(text, 0)
+            if end == len(text):
+                return value
+        except Exception:  # noqa: BLE001, S110  below: space before it, a byte order mark, or what is wrong
+            pass
+    return _parse_closely(text.removeprefix("\ufeff"))
+
+
+def _parse_closely(text: str) -> object:
+    if _scan is not None:
+        try:
+            stripped = text.strip(_SPACE)
+            value, end = _scan(stripped, 0)
+            if end == len(stripped):
+                return value
+        except Exception:  # noqa: BLE001, S110  json.loads below says precisely what is wrong
+            pass
     return _parse_by_package(text)
 
 
@@ -118,6 +132,24 @@ def render_json(value: object, *, raw_utf8: bool) -> bytes:
     """Return `value` as JSON in UTF-8. Raises as `json.dumps` does: TypeError, ValueError, RecursionError."""
     if _scan is None:
         return _render_by_package(value, raw_utf8=raw_utf8)
+    try:
+        # `marshal` takes the built-in classes themselves and nothing derived from them, so what it takes holds no
+        # named tuple and no Decimal; asking it costs a third of a walk, and for small results nothing to speak of.
+        size = len(marshal.dumps(value))  # type: ignore[arg-type]  # that is the question
+        if size >= LARGE_BYTES:
+            from .payload_large import maybe_render_large  # noqa: PLC0415  most functions never see one
+
+            rendered = maybe_render_large(value, raw_utf8=raw_utf8)
+            if rendered is not None:
+                return rendered
+        text = "".join((_encode_raw if raw_utf8 else _encode_escaped)(value, 0))
+    except Exception:  # noqa: BLE001  something derived, circular or too deep; or it has no JSON form
+        text = _render_closely(value, raw_utf8=raw_utf8)
+    # A lone surrogate has no UTF-8; backslashreplace writes it as the escape that JSON has for it.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _render_closely(value: object, *, raw_utf8: bool) -> str:
     quote = _json.encode_basestring if raw_utf8 else _json.encode_basestring_ascii
     try:
         text = _encode(value, quote, _substitute)
@@ -133,8 +165,7 @@ def render_json(value: object, *, raw_utf8: bool) -> bytes:
         text = _encode(value, quote_text, _substitute_with_decimals)
         if _holds_named_tuple(value):
             text = _encode(_without_named_tuples(value), quote_text, _substitute_with_decimals)
-    # A lone surrogate has no UTF-8; backslashreplace writes it as the escape that JSON has for it.
-    return text.encode("utf-8", "backslashreplace")
+    return text
 
 
 def _render_by_package(value: object, *, raw_utf8: bool) -> bytes:
@@ -148,9 +179,14 @@ def _render_by_package(value: object, *, raw_utf8: bool) -> bytes:
 
 def _encode(value: object, quote: "Callable[[str], str]", substitute: "Callable[[object], object]") -> str:
     markers: dict[int, object] = {}
+    return "".join(_make_encoder(markers, quote, substitute)(value, 0))
+
+
+def _make_encoder(
+    markers: "dict[int, object] | None", quote: "Callable[[str], str]", substitute: "Callable[[object], object]"
+) -> "Callable[[object, int], Iterable[str]]":
     # Positions: markers, default, encoder, indent, key and item separators, sort_keys, skipkeys, allow_nan.
-    encoder = _json.make_encoder(markers, substitute, quote, None, ": ", ", ", False, False, True)  # noqa: FBT003
-    return "".join(encoder(value, 0))
+    return _json.make_encoder(markers, substitute, quote, None, ": ", ", ", False, False, True)  # noqa: FBT003
 
 
 def _substitute(value: object) -> object:
@@ -175,16 +211,6 @@ def _is_decimal(value: object) -> bool:
 
 
 def _holds_named_tuple(value: object) -> bool:
-    # `marshal` takes the built-in classes themselves and nothing derived from them, so what it takes holds no
-    # named tuple; asking it costs a third of a walk, and for small results nothing to speak of.
-    try:
-        marshal.dumps(value, _MARSHAL_VERSION)  # type: ignore[arg-type]  # that is the question
-    except Exception:  # noqa: BLE001  something derived, or too deep: look closer
-        return _walk_finds_named_tuple(value)
-    return False
-
-
-def _walk_finds_named_tuple(value: object) -> bool:
     # Level by level, and not value by value: the work on each is done in comprehensions and by class.
     level = [value]
     while level:
@@ -208,3 +234,7 @@ def _without_named_tuples(value: object) -> object:
 
 
 _scan = _make_scanner()
+if _scan is not None:
+    # Without markers, by which an encoder notices a value that holds itself: that one is rendered closely.
+    _encode_raw = _make_encoder(None, _json.encode_basestring, _substitute)
+    _encode_escaped = _make_encoder(None, _json.encode_basestring_ascii, _substitute)

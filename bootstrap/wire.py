@@ -19,6 +19,8 @@ can therefore make no difference.
                     CHUNK_DATA ──▶ CHUNK_END
 """
 
+import _io
+
 from .errors import ProtocolError
 
 TYPE_CHECKING = False  # see settings
@@ -130,11 +132,12 @@ class ResponseReader:
     `feed` raises ProtocolError on the first byte that cannot belong to a response, and never again works.
     """
 
-    __slots__ = ("_buffer", "_missing", "_pieces", "_response", "_size", "_state")
+    __slots__ = ("_buffer", "_missing", "_pieces", "_place", "_response", "_size", "_state")
 
     def __init__(self) -> None:
         self._buffer = b""
         self._pieces: list[bytes | bytearray] = []  # what has left the buffer for the body, joined once at its end
+        self._place: _io.BytesIO | None = None  # in which a large body is received, instead of the buffer
         self._size = 0  # bytes in `_pieces`
         self._missing = 0  # bytes of the body, or of the current chunk, that are not in `_pieces` yet
         self._state = _HEAD
@@ -154,6 +157,28 @@ class ResponseReader:
     def leftover(self) -> bytes:
         """What arrived after the end of the response: nothing, from a peer that waits for its turn."""
         return self._buffer if self._state == _DONE else b""
+
+    @property
+    def sized(self) -> bool:
+        """Whether a body of known length is arriving, for which there can be a `place`."""
+        return self._state == _BODY
+
+    def place(self) -> memoryview:
+        """Return the place of a `sized` body, of which the last `missing_bytes` are to be filled.
+
+        Each time some are, from their front, `placed` says how many. Once none is missing, `feed` goes on.
+        """
+        begun = b"".join(self._pieces)
+        # The one way to receive a `bytes` in more than one call and not copy it afterwards.
+        self._place = _io.BytesIO(bytes(len(begun) + self._missing))
+        view = self._place.getbuffer()
+        view[: len(begun)] = begun
+        return view
+
+    def placed(self, count: int) -> None:
+        """Note that the next `count` bytes are in their place."""
+        self._missing -= count
+        self._size += count
 
     def feed(self, data: bytes) -> "Response | None":
         """Take the next bytes; return the response once it is complete, until then None."""
@@ -194,6 +219,11 @@ class ResponseReader:
         )
 
     def _body_step(self) -> "int | None":
+        if self._place is not None:
+            if self._missing:
+                return None
+            self._response.body = self._place.getvalue()  # without a copy, as the view on it has been released
+            return _DONE
         if not self._move_to_body():
             return None
         self._response.body = b"".join(self._pieces)
@@ -276,26 +306,39 @@ _STEPS = {  # the table of the picture above
 def _parse_head(head: bytes) -> Response:
     """Return the response without its body."""
     # surrogateescape: a value need not be text, and may have to go back as the bytes it was.
-    text = head.decode("utf-8", "surrogateescape")
-    lines = text.split("\r\n")
-    ends = len(lines) - 1
-    if text.count("\r") != ends or text.count("\n") != ends or "\0" in text:
+    lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+    # Looking for one character in one text is a `memchr`; counting it, or looking line by line, is not.
+    rest = "".join(lines)
+    if "\r" in rest or "\n" in rest or "\0" in rest:
         raise _garbage("header lines", head)
-    status_line = lines[0]
-    status = 200 if status_line == "HTTP/1.1 200 OK" else _parse_status(status_line)
-    headers: dict[str, str] = {}
-    for line in lines[1:]:
-        name, colon, value = line.partition(":")
-        key = _KNOWN_NAMES.get(name)
-        if key is None or not colon:
-            if not name or not colon or name.strip(_NAME_CHARACTERS):
-                raise _garbage("a header line", line.encode("utf-8", "surrogateescape"))
-            key = name.lower()
-        if key in headers and key in _FRAMING:
+    status_line = lines.pop(0)
+    try:
+        # One expression, and nothing looked at twice: half of the work between two events was in this loop.
+        headers = {_KNOWN_NAMES[name]: value.strip(" \t") for name, value in [line.split(": ", 1) for line in lines]}
+    except (KeyError, ValueError):  # a name in another spelling, no space after the colon, no header at all
+        headers = {name: value.strip(" \t") for name, value in map(_parse_header, lines)}
+    if len(headers) != len(lines):
+        _require_one_framing(lines)
+    if status_line == "HTTP/1.1 200 OK" and "connection" not in headers:
+        return Response(200, headers)
+    closing = "close" in headers.get("connection", "").lower()
+    return Response(_parse_status(status_line), headers, keep_alive=status_line.startswith("HTTP/1.1") and not closing)
+
+
+def _parse_header(line: str) -> "tuple[str, str]":
+    """Return the name in lower case, and the value with the space around it."""
+    name, colon, value = line.partition(":")
+    if not name or not colon or name.strip(_NAME_CHARACTERS):
+        raise _garbage("a header line", line.encode("utf-8", "surrogateescape"))
+    return name.lower(), value
+
+
+def _require_one_framing(lines: "list[str]") -> None:
+    """Refuse two lengths, or two codings, even if they are equal; of other headers the last one counts."""
+    names = [_parse_header(line)[0] for line in lines]
+    for line, name in zip(lines, names):
+        if name in _FRAMING and names.count(name) > 1:
             raise _garbage("one framing header", line.encode("utf-8", "surrogateescape"))
-        headers[key] = value.strip(" \t")
-    closing = "connection" in headers and "close" in headers["connection"].lower()
-    return Response(status, headers, keep_alive=status_line.startswith("HTTP/1.1") and not closing)
 
 
 def _parse_status(line: str) -> int:
