@@ -27,6 +27,7 @@ class Reply(NamedTuple):
 
 
 EXIT_ERROR = "Runtime.ExitError"
+KILLED = "Runtime exited with error: signal: killed"
 
 ACCEPTED = Reply(202, b'{"status":"OK"}\n')
 
@@ -80,6 +81,16 @@ CLOSING = _error("ServiceException", "The emulator was shut down before the invo
 def exit_error(request_id: str, message: str) -> Answer:
     """The runtime ended during an invocation."""
     return _error(EXIT_ERROR, f"RequestId: {request_id} Error: {message}")
+
+
+def out_of_memory(request_id: str) -> Answer:
+    """The runtime was killed because it used more memory than it has."""
+    return _error("Runtime.OutOfMemory", f"RequestId: {request_id} Error: {KILLED}")
+
+
+def init_exit(*, out_of_memory: bool) -> Answer:
+    """The runtime ended in its init without a report: the body is empty, as from AWS's emulator."""
+    return Answer(b"", error_type="Runtime.OutOfMemory" if out_of_memory else EXIT_ERROR)
 
 
 def invalid_entrypoint(request_id: str, message: str) -> Answer:

@@ -1,8 +1,7 @@
-"""The effects of the life cycle, carried out: on the process, the timer, the runtime's connections and the log.
+"""The effects of the life cycle, carried out: on the process, the timer and the runtime's connections.
 
 The hands to `lifecycle`'s head. What the world does in return (an exit, a timer, a failed start) is reported to
-`Events` and never acted on here. The one effect that is not here is Finish: it concerns callers, and they are the
-engine's.
+`Events` and never acted on here. The effects that tell somebody something are not here: they are the sandbox's.
 """
 
 from __future__ import annotations
@@ -11,11 +10,11 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Callable, NamedTuple, Union
 
-from . import answers, limits, report, runtime_api
-from .environment import Announce, Deliver, Kill, Note, Reply, ReportInit, SetTimer, Spawn, Terminate
+from . import answers, limits, runtime_api
+from .environment import Deliver, Exited, Kill, Reply, SetTimer, Spawn, Terminate
 from .errors import CommandNotStartedError
 from .http1 import Response
-from .invoke_api import VERSION
+from .memory_limit import MemoryLimit
 from .process import Process
 
 if TYPE_CHECKING:
@@ -25,19 +24,16 @@ if TYPE_CHECKING:
     from .log import Log
     from .values import Settings
 
-WorldEffect = Union[Spawn, Kill, Terminate, SetTimer, Reply, Deliver, Announce, ReportInit, Note]
+WorldEffect = Union[Spawn, Kill, Terminate, SetTimer, Reply, Deliver]
 
 _JSON_HEADERS = (("Content-Type", "application/json"),)
 
 
 class Events(NamedTuple):
-    """Who wants to know what the world did: the timer fired.
-
-    The process ended (`how` as from `answers.describe_exit`); the process could not be started.
-    """
+    """Who wants to know what the world did: the timer fired; the process ended; the process could not be started."""
 
     on_timer: Callable[[], None]
-    on_exit: Callable[[str | None], None]
+    on_exit: Callable[[Exited], None]
     on_not_started: Callable[[CommandNotStartedError], None]
 
 
@@ -66,6 +62,12 @@ class Effects:
         self._gone = asyncio.Event()
         self._gone.set()
         self._last_peak_kb = 0
+        self._limit: MemoryLimit | None = None
+
+    @property
+    def memory_limit(self) -> str:
+        """How the memory of the running process is limited: "none", or the kind of a `MemoryLimit`."""
+        return "none" if self._limit is None else self._limit.kind
 
     def perform(self, effect: WorldEffect) -> None:
         """Carry out one effect, now."""
@@ -75,17 +77,8 @@ class Effects:
             self._set_timer(effect.delay_s)
         elif isinstance(effect, Reply):
             self._server.reply(effect.call, Response(effect.reply.status, _JSON_HEADERS, effect.reply.body))
-        elif isinstance(effect, Deliver):
-            self._deliver(effect)
-        elif isinstance(effect, Announce):
-            self._log.platform(report.render_start(effect.invocation.request_id, VERSION))
-        elif isinstance(effect, ReportInit):
-            line = report.render_init_report(
-                effect.duration_s, phase=effect.phase, status=effect.status, error_type=effect.error_type
-            )
-            self._drain_and_write(line)
         else:
-            self._drain_and_write(f"{effect.text}\n".encode())
+            self._deliver(effect)
 
     def drain(self) -> None:
         """Pass on the runtime's output that is there already."""
@@ -134,13 +127,22 @@ class Effects:
             return
         self._last_peak_kb = 0
         self._gone.clear()
+        if self._settings.limits_memory:
+            self._limit = MemoryLimit(self._process.pid, self._settings.memory_mb)
 
     def _on_exit(self, returncode: int) -> None:
         self.max_memory_mb()
         self._process = None
         self._server.drop_connections()  # calls of a dead runtime must not count for the next one
         self._gone.set()
-        self._events.on_exit(answers.describe_exit(returncode))
+        out_of_memory = False
+        if self._limit is not None:
+            out_of_memory = self._limit.killed()
+            self._limit.close()
+            self._limit = None
+        if out_of_memory:
+            self._last_peak_kb = self._settings.memory_mb * 1024  # as the platform reports it
+        self._events.on_exit(Exited(answers.describe_exit(returncode), out_of_memory))
 
     def _set_timer(self, delay_s: float | None) -> None:
         if self._timer is not None:
@@ -153,7 +155,3 @@ class Effects:
         self._server.reply(effect.call, Response(200, headers, effect.invocation.event))
         if not self._last_peak_kb:
             self.max_memory_mb()  # should it die of its first event, there is this to report
-
-    def _drain_and_write(self, line: bytes) -> None:
-        self.drain()
-        self._log.platform(line)

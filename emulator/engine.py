@@ -69,9 +69,11 @@ class Emulator:
     """
 
     def __init__(self, settings: Settings, *, log: LogSink | None = None, log_error: LogSink | None = None) -> None:
-        self._settings = settings
+        self.settings = settings
         self._logs = (log, log_error)
-        self._pool: Pool[Sandbox] = Pool(settings.concurrency, keep_alive_s=settings.keep_alive_s)
+        self._pool: Pool[Sandbox] = Pool(
+            settings.concurrency, capacity=settings.max_concurrency or 1, keep_alive_s=settings.keep_alive_s
+        )
         self._queue: collections.deque[_Waiting] = collections.deque()
         self._random = random.SystemRandom()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,7 +88,7 @@ class Emulator:
         self._open = True
         self._pool.grant_start(1)
         try:
-            sandbox = await self._new_sandbox(*self._settings.runtime_api)
+            sandbox = await self._new_sandbox(*self.settings.runtime_api)
         except BaseException:
             self._open = False
             raise
@@ -136,7 +138,7 @@ class Emulator:
         outcome = await future
         if outcome.status == TooManyRequestsError.status:
             raise TooManyRequestsError(
-                f"invoking: no environment was free within {self._settings.queue_timeout_s:g} s; try again later"
+                f"invoking: no environment was free within {self.settings.queue_timeout_s:g} s; try again later"
             )
         return outcome
 
@@ -185,7 +187,7 @@ class Emulator:
     # the queue
 
     def _enqueue(self, job: Job) -> None:
-        if len(self._queue) >= self._settings.queue_limit:
+        if len(self._queue) >= self.settings.queue_limit:
             raise TooManyRequestsError(f"invoking: {len(self._queue)} invocations wait already; try again later")
         self._queue.append(_Waiting(job, self._now()))
         self._grow()
@@ -216,10 +218,10 @@ class Emulator:
     async def _new_sandbox(self, host: str, port: int) -> Sandbox:
         """Start one that was granted, and let it work."""
         log, log_error = self._logs
-        sandbox = Sandbox(self._settings, log=log, log_error=log_error, on_free=self._on_free)
+        sandbox = Sandbox(self.settings, log=log, log_error=log_error, on_free=self._on_free)
         try:
             address = await sandbox.listen(host, port)
-            environment = variables.runtime_environment(self._settings, runtime_api=address, cwd=self._cwd)
+            environment = variables.runtime_environment(self.settings, runtime_api=address, cwd=self._cwd)
             self._arn = variables.function_arn(environment)
             await sandbox.start(environment, self._cwd)
         except BaseException:
@@ -235,7 +237,7 @@ class Emulator:
 
     def _set_alarm(self) -> None:
         """Wake at the next moment when something has waited or idled for too long."""
-        moments = [self._queue[0].since + self._settings.queue_timeout_s] if self._queue else []
+        moments = [self._queue[0].since + self.settings.queue_timeout_s] if self._queue else []
         expiry = self._pool.next_expiry()
         if expiry is not None:
             moments.append(expiry)
@@ -247,7 +249,7 @@ class Emulator:
     def _on_alarm(self) -> None:
         self._alarm = None
         now = self._now()
-        while self._queue and now - self._queue[0].since >= self._settings.queue_timeout_s:
+        while self._queue and now - self._queue[0].since >= self.settings.queue_timeout_s:
             entry = self._queue.popleft()
             entry.job.done(_render_throttled(entry.job.invocation))
         for sandbox in self._pool.remove_expired(now):

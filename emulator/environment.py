@@ -31,12 +31,22 @@ class State(enum.Enum):
     CLOSED = "closed"
 
 
+class Held(NamedTuple):
+    """An invocation in an environment that holds several. It is with a worker once it was `delivered`."""
+
+    invocation: Invocation
+    clock_s: float | None = None
+    delivered: bool = False
+    stream: int | None = None
+
+
 class Environment(NamedTuple):
     """An environment between two events.
 
     `clock_s` is when the invocation's time began, None while it waits for the init ahead of it. `announced` tells
     whether its START line was written. `poll` is the call that waits for an event, `stream` the one whose body is the
-    answer and goes to the caller as it comes.
+    answer and goes to the caller as it comes. `held` and `polls` are for managed instances (`multiconcurrency`), which
+    have several invocations and polls.
     """
 
     timeout_s: float
@@ -51,6 +61,8 @@ class Environment(NamedTuple):
     stream: int | None = None
     answer: Answer | None = None
     init_s: float | None = None
+    held: tuple[Held, ...] = ()
+    polls: tuple[int, ...] = ()
 
 
 # Events that carry something. A `call` is the shell's number for one HTTP exchange that awaits Reply or Deliver.
@@ -80,6 +92,7 @@ class Exited(NamedTuple):
     """The process ended; `how` is e.g. "exit status 3" or "signal: killed", None for exit status 0."""
 
     how: str | None
+    out_of_memory: bool = False
 
 
 # Effects
@@ -125,7 +138,7 @@ class Announce(NamedTuple):
 
 
 class ReportInit(NamedTuple):
-    """Write the platform's line about an init that failed."""
+    """Tell how an init ended: "success", "error" or "timeout"."""
 
     duration_s: float
     phase: str

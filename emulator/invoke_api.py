@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from .http1 import Request
     from .values import Outcome
 
-VERSION = "$LATEST"
-
 _SERVER_ERROR = 500  # from here on it is our fault; RFC 9110 15.6
 
 _PATH = re.compile(r"/2015-03-31/functions/([^/?]+)/invocations(?:\?.*)?")
@@ -92,14 +90,14 @@ def parse_client_context(text: str) -> str | None:
     return json.dumps(value)
 
 
-def render_outcome(outcome: Outcome, *, wants_log: bool) -> Response:
-    """The response to the caller of an invocation."""
+def render_outcome(outcome: Outcome, *, version: str, wants_log: bool) -> Response:
+    """The response to the caller of an invocation of the function's `version`."""
     if outcome.status == TooManyRequestsError.status:
         return render_throttled()
     headers = [
         ("Content-Type", outcome.content_type),
         ("X-Amzn-RequestId", outcome.request_id),
-        ("X-Amz-Executed-Version", VERSION),
+        ("X-Amz-Executed-Version", version),
     ]
     if outcome.function_error is not None:
         headers.append(("X-Amz-Function-Error", outcome.function_error))

@@ -36,10 +36,10 @@ class InvokeFront:
         if isinstance(parsed, Response):
             self.server.reply(call, parsed)
             return
-        wants_log = parsed.wants_log
+        wants_log, version = parsed.wants_log, self._emulator.settings.version
 
         def done(outcome: Outcome) -> None:
-            self.server.reply(call, invoke_api.render_outcome(outcome, wants_log=wants_log))
+            self.server.reply(call, invoke_api.render_outcome(outcome, version=version, wants_log=wants_log))
 
         try:
             self._emulator.submit(parsed.submission, done)

@@ -53,12 +53,13 @@ from .environment import (
     Terminate,
 )
 from .errors import InternalError
-from .values import Answer, Invocation, Result
+from .values import Invocation, Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .environment import Effect
+    from .values import Answer
 
 
 _NO_TIMER = SetTimer(None)
@@ -158,15 +159,22 @@ def _next_refused(environment: Environment, call: int, now: float) -> Step:
 
 def _next_starting(environment: Environment, call: int, now: float) -> Step:
     """Its first poll ends the init."""
-    init_s = now - environment.spawned_s if environment.in_init_phase else None
+    report = ReportInit(now - environment.spawned_s, phase_of(environment), "success", None)
+    init_s = report.duration_s if environment.in_init_phase else None
     ready = environment._replace(state=State.READY, poll=call, init_s=init_s)
     if environment.invocation is None:
-        return Step(ready, (_NO_TIMER,))
+        return Step(ready, (report, _NO_TIMER))
     if environment.clock_s is None:
-        return _invoke_ready(ready, now)
+        running, effects = _invoke_ready(ready, now)
+        return Step(running, (report, *effects))
     running = ready._replace(state=State.RUNNING, poll=None, announced=True)
     deliver = Deliver(call, environment.invocation, environment.clock_s + environment.timeout_s)
-    return Step(running, (Announce(environment.invocation), deliver))
+    return Step(running, (report, Announce(environment.invocation), deliver))
+
+
+def phase_of(environment: Environment) -> str:
+    """The platform's word for when a runtime is started: ahead of an invocation or within one."""
+    return "init" if environment.in_init_phase else "invoke"
 
 
 def _next_ready(environment: Environment, call: int, now: float) -> Step:
@@ -212,12 +220,13 @@ _NEXT: Mapping[State, Callable[[Environment, int, float], Step]] = {
 }
 
 
-def on_call_lost(environment: Environment, call: int) -> Step:
+def on_call_lost(environment: Environment, call: int, now: float) -> Step:
     """The connection of a call was closed.
 
     News is a poll that waits (an event already delivered may be polled for again), and an answer cut off in the
     middle.
     """
+    del now
     if environment.state is State.READY and environment.poll == call:
         return Step(environment._replace(state=State.ABSENT, poll=None))
     if environment.state is State.STREAMING and environment.stream == call:
@@ -228,12 +237,13 @@ def on_call_lost(environment: Environment, call: int) -> Step:
 # the runtime answers ----------------------------------------------------------------------------------------
 
 
-def on_post(environment: Environment, post: Post) -> Step:
+def on_post(environment: Environment, post: Post, now: float) -> Step:
     """The runtime posted a response or an error.
 
     The id is checked before the state, and a wrong one changes nothing. An answer over the limit is told 413 and
     becomes the platform's own error about it.
     """
+    del now  # the invocation ends with the next poll
     if environment.invocation is None or environment.invocation.request_id != post.request_id:
         return Step(environment, (Reply(post.call, answers.INVALID_REQUEST_ID),))
     return _POST[environment.state](environment, post)
@@ -250,10 +260,10 @@ def may_stream(environment: Environment, request_id: str) -> bool:
     )
 
 
-def on_stream(environment: Environment, call: int) -> Step:
+def on_stream(environment: Environment, call: int, request_id: str) -> Step:
     """An answer begins that `may_stream`; its end is a post with the same call."""
-    if environment.state is not State.RUNNING:
-        raise InternalError(f"a stream from an environment that is {environment.state.value}")
+    if not may_stream(environment, request_id):
+        raise InternalError(f"a stream for {request_id} from an environment that is {environment.state.value}")
     return Step(environment._replace(state=State.STREAMING, stream=call))
 
 
@@ -313,9 +323,8 @@ def _exited_init(environment: Environment, event: Exited, now: float) -> Step:
 
     An exit without a report leaves the body empty, as AWS's emulator does; the log says why.
     """
-    answer = environment.answer or Answer(b"", error_type=answers.EXIT_ERROR)
-    phase = "init" if environment.in_init_phase else "invoke"
-    report = ReportInit(now - environment.spawned_s, phase, "error", answer.error_type)
+    answer = environment.answer or answers.init_exit(out_of_memory=event.out_of_memory)
+    report = ReportInit(now - environment.spawned_s, phase_of(environment), "error", answer.error_type)
     down = environment._replace(state=State.DOWN, answer=None)
     if environment.in_init_phase:
         return _retry_or_rest(down, (_NO_TIMER, report), now)
@@ -333,7 +342,9 @@ def _exited_running(environment: Environment, event: Exited, now: float) -> Step
     message = answers.exit_message(event.how)
     request_id = environment.invocation.request_id if environment.invocation else ""
     answer = environment.answer
-    if answer is None or answer is answers.TRUNCATED_RESPONSE:  # cut off because it ended
+    if event.out_of_memory:
+        answer = answers.out_of_memory(request_id)
+    elif answer is None or answer is answers.TRUNCATED_RESPONSE:  # cut off because it ended
         answer = answers.exit_error(request_id, message)
     return _failed(environment, now, answer, (), message)
 
@@ -396,8 +407,7 @@ def on_timer(environment: Environment, now: float) -> Step:
 
 
 def _timer_starting(environment: Environment, now: float) -> Step:
-    phase = "init" if environment.in_init_phase else "invoke"
-    report = ReportInit(now - environment.spawned_s, phase, "timeout", None)
+    report = ReportInit(now - environment.spawned_s, phase_of(environment), "timeout", None)
     if environment.in_init_phase:
         return Step(environment._replace(state=State.STOPPING), (report, Kill()))
     return _timed_out(environment, now, (report,))
@@ -431,6 +441,17 @@ _TIMER: Mapping[State, Callable[[Environment, float], Step]] = {
     State.STOPPING: _timer_late,
     State.CLOSED: _timer_late,
 }
+
+
+def on_out_of_memory(environment: Environment, now: float) -> Step:
+    """It used more memory than it has, and nobody but us minds: where the kernel does, the process just ends."""
+    invocation = environment.invocation
+    if invocation is None or environment.state not in {State.RUNNING, State.STREAMING}:
+        return Step(environment, (Kill(),))
+    answer = answers.out_of_memory(invocation.request_id)
+    finish = Finish(_result(environment, now, 502, answer, report_status="error"))
+    note = Note(f"RequestId: {invocation.request_id} Error: {answers.KILLED}\n{answer.error_type}")
+    return Step(_idle(environment)._replace(state=State.STOPPING), (_NO_TIMER, Kill(), note, finish))
 
 
 def on_close(environment: Environment, now: float) -> Step:

@@ -1,68 +1,72 @@
-"""The platform's log lines. Pure text; it reads no clock and writes nowhere.
+"""The platform's log lines, as text or JSON. Pure; it reads no clock and writes nowhere.
 
-Formats are Lambda's own as seen in CloudWatch, which differ from those of AWS's emulator: Init Duration stands last,
-and the billed duration includes it.
+Text is Lambda's own as seen in CloudWatch, which differs from that of AWS's emulator: Init Duration stands last, and
+the billed duration includes it. JSON (`AWS_LAMBDA_LOG_FORMAT=JSON`) is one object a line: time, type and record of each
+platform event.
 """
 
 from __future__ import annotations
 
-import math
+import json
 import time
+from typing import TYPE_CHECKING
+
+from .platform_events import TYPES, Fault, InitReport, Report, Start, billed_ms
+
+if TYPE_CHECKING:
+    from .platform_events import PlatformEvent
 
 
-def render_start(request_id: str, version: str) -> bytes:
-    """The START line."""
-    return f"START RequestId: {request_id} Version: {version}\n".encode()
+def render_json(event: PlatformEvent, epoch_s: float) -> bytes:
+    """An event as a line of JSON."""
+    line = {"time": render_time(epoch_s), "type": TYPES[type(event)], "record": event.record()}
+    return json.dumps(line, separators=(",", ":")).encode("ascii") + b"\n"
 
 
-def render_end(
-    request_id: str,
-    *,
-    duration_s: float,
-    init_s: float | None,
-    memory_mb: int,
-    max_memory_mb: int,
-    status: str | None,
-    error_type: str | None = None,
-) -> bytes:
-    """The END and the REPORT line. `status` is None for success, else "error" or "timeout"."""
-    duration_ms = duration_s * 1000
-    init_ms = None if init_s is None else init_s * 1000
-    fields = [
-        f"REPORT RequestId: {request_id}",
-        f"Duration: {duration_ms:.2f} ms",
-        # Rounded first: 300.00000001 is 300 ms, not 301.
-        f"Billed Duration: {math.ceil(round(duration_ms + (init_ms or 0.0), 2))} ms",
-        f"Memory Size: {memory_mb} MB",
-        f"Max Memory Used: {max_memory_mb} MB",
-    ]
-    if init_ms is not None:
-        fields.append(f"Init Duration: {init_ms:.2f} ms")
-    if status is not None:
-        fields.append(f"Status: {status}")
-        if status == "error" and error_type is not None:
-            fields.append(f"Error Type: {error_type}")
-    end = "" if status is not None else "\t"
-    return (f"END RequestId: {request_id}\n" + "\t".join(fields) + end + "\n").encode()
+def render_text(event: PlatformEvent, epoch_s: float) -> bytes:
+    """An event as the platform's text, which may be several lines, or none."""
+    if isinstance(event, Start):
+        return f"START RequestId: {event.request_id} Version: {event.version}\n".encode()
+    if isinstance(event, Report):
+        late = _render_timed_out(event, epoch_s) if event.status == "timeout" else ""
+        return (late + _render_end(event)).encode()
+    if isinstance(event, InitReport) and event.status != "success":
+        return _render_init_report(event).encode()
+    if isinstance(event, Fault):
+        return f"{event.text}\n".encode()
+    return b""
 
 
-def render_init_report(duration_s: float, *, phase: str, status: str, error_type: str | None) -> bytes:
-    """The line about an init that failed: in phase "init" or "invoke", with status "error" or "timeout"."""
-    fields = [
-        f"INIT_REPORT Init Duration: {duration_s * 1000:.2f} ms",
-        f"Phase: {phase}",
-        f"Status: {status}",
-    ]
-    if error_type is not None:
-        fields.append(f"Error Type: {error_type}")
-    return ("\t".join(fields) + "\n").encode()
-
-
-def render_timed_out(request_id: str, *, timeout_s: float, epoch_s: float) -> bytes:
-    """The line about a timeout at `epoch_s`."""
+def render_time(epoch_s: float) -> str:
+    """A moment in ISO 8601 with milliseconds, in UTC."""
     t = time.gmtime(epoch_s)
-    stamp = (
+    return (
         f"{t.tm_year}-{t.tm_mon:02d}-{t.tm_mday:02d}T{t.tm_hour:02d}:{t.tm_min:02d}:{t.tm_sec:02d}"
         f".{int(epoch_s * 1000) % 1000:03d}Z"
     )
-    return f"{stamp} {request_id} Task timed out after {timeout_s:.2f} seconds\n\n".encode()
+
+
+def _render_end(event: Report) -> str:
+    text = (
+        f"END RequestId: {event.request_id}\nREPORT RequestId: {event.request_id}\t"
+        f"Duration: {event.duration_s * 1000:.2f} ms\t"
+        f"Billed Duration: {billed_ms(event.duration_s, event.init_s)} ms\t"
+        f"Memory Size: {event.memory_mb} MB\tMax Memory Used: {event.max_memory_mb} MB\t"
+    )
+    if event.init_s is not None:
+        text += f"Init Duration: {event.init_s * 1000:.2f} ms\t"
+    if event.status is None:
+        return text + "\n"
+    text += f"Status: {event.status}"
+    if event.status == "error" and event.error_type is not None:
+        text += f"\tError Type: {event.error_type}"
+    return text + "\n"
+
+
+def _render_init_report(event: InitReport) -> str:
+    text = f"INIT_REPORT Init Duration: {event.duration_s * 1000:.2f} ms\tPhase: {event.phase}\tStatus: {event.status}"
+    return text + ("\n" if event.error_type is None else f"\tError Type: {event.error_type}\n")
+
+
+def _render_timed_out(event: Report, epoch_s: float) -> str:
+    return f"{render_time(epoch_s)} {event.request_id} Task timed out after {event.timeout_s:.2f} seconds\n\n"

@@ -1,11 +1,14 @@
 """One execution environment alive: a runtime's process, its own Runtime API, and the life cycle between the two.
 
-It turns what happens (a call of the runtime, an exit, a timer, an invocation) into events of `lifecycle` and has the
-effects carried out, in order; an event that arises meanwhile waits until those are done. It decides nothing that the
-life cycle decides, and knows neither callers' HTTP nor other environments: `engine` gives it invocations.
+It turns what happens (a call of the runtime, an exit, a timer, an invocation) into events of `lifecycle` (or of
+`multiconcurrency`, for a runtime that works on several invocations at a time) and has the effects carried out, in
+order; an event that arises meanwhile waits until those are done. It decides nothing that the life cycle decides, and
+knows neither callers' HTTP nor other environments: `engine` gives it invocations.
 
 Its Runtime API listens on a loopback port of its own. That is what keeps one environment from answering for another:
 a request id is looked up only among the invocations that are here.
+
+What the platform has to tell is made here, as `platform_events`: worded for the log, and given to `listeners`.
 """
 
 from __future__ import annotations
@@ -13,42 +16,66 @@ from __future__ import annotations
 import asyncio
 import collections
 import time
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable
 
 from . import environment as life
-from . import invoke_api, lifecycle, limits, report, runtime_api
+from . import lifecycle, limits, multiconcurrency, report, runtime_api
 from .answers import TRUNCATED
 from .connection import Handler, HttpServer, ServerOptions
 from .effects import Effects, Events
 from .http1 import Limits, Response
 from .log import Log
+from .platform_events import Fault, InitReport, InitRuntimeDone, InitStart, Report, RuntimeDone, Start
 from .values import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .environment import Step
+    from .environment import Exited, Step
     from .errors import CommandNotStartedError, ProtocolError
     from .http1 import Request
     from .log import Sink as LogSink
+    from .platform_events import PlatformEvent
+    from .rules import Rules
     from .streams import Sink
     from .values import Invocation, Result, Settings
 
 Done = Callable[[Outcome], None]
 
 
-class Job(NamedTuple):
-    """An invocation with whom to tell what came of it, and where its answer goes if it comes in pieces."""
+class Job:
+    """An invocation with whom to tell what came of it, and where its answer goes if it comes in pieces.
 
-    invocation: Invocation
-    done: Done
-    sink: Sink | None = None
+    To the sink it is the stream's `Flow`.
+    """
+
+    __slots__ = ("call", "done", "invocation", "server", "sink", "start", "streamed")
+
+    def __init__(self, invocation: Invocation, done: Done, sink: Sink | None = None) -> None:
+        self.invocation = invocation
+        self.done = done
+        self.sink = sink
+        self.start = b""  # the line of its start
+        self.server: HttpServer | None = None
+        self.call = 0  # whose body is the answer
+        self.streamed = False
+
+    def pause(self) -> None:
+        """Read no more of the answer for now."""
+        if self.server is not None:
+            self.server.pause_request(self.call)
+
+    def resume(self) -> None:
+        """Read on."""
+        if self.server is not None:
+            self.server.resume_request(self.call)
 
 
 class Sandbox:
-    """`listen`, `start`, then `assign` jobs while it is free; `close` ends it.
+    """`listen`, `start`, then `assign` jobs while it has room; `close` ends it.
 
-    `on_free` is called after a job's `done`: the next one may be assigned.
+    `on_free` is called after a job's `done`: the next one may be assigned. `listeners` get every platform event, with
+    the time of it in seconds since the epoch.
     """
 
     def __init__(
@@ -57,6 +84,7 @@ class Sandbox:
         self._settings = settings
         self._log = Log(log, log_error, settings.log_limit_bytes)
         self._on_free = on_free
+        self._rules: Rules = lifecycle if settings.max_concurrency is None else multiconcurrency
         self._environment = life.Environment(settings.timeout_s, settings.init_limit_s)
         self._server = HttpServer(
             Handler(
@@ -68,15 +96,19 @@ class Sandbox:
                 on_piece=self._on_piece,
             ),
             ServerOptions(
-                Limits(head_bytes=limits.CAUSE_HEAD_LIMIT_BYTES), limits.RUNTIME_CONNECTIONS, half_open=False
+                Limits(head_bytes=limits.CAUSE_HEAD_LIMIT_BYTES),
+                limits.RUNTIME_CONNECTIONS + (settings.max_concurrency or 0),
+                half_open=False,
             ),
         )
-        self._job: Job | None = None
-        self._streamed = False
+        self._render = report.render_json if settings.logs_json else report.render_text
+        self._jobs: dict[str, Job] = {}  # by request id
+        self._arriving: dict[int, Job] = {}  # by the call whose body is their answer
         self._pending: collections.deque[Callable[[], Step]] = collections.deque()
         self._stepping = False
         self._effects: Effects | None = None
         self._now = time.monotonic
+        self.listeners: list[Callable[[PlatformEvent, float], None]] = []
         self.not_started: CommandNotStartedError | None = None  # the last start, if it failed
 
     async def listen(self, host: str, port: int) -> str:
@@ -96,33 +128,20 @@ class Sandbox:
         )
         self._now = asyncio.get_running_loop().time
         await self._server.start()
-        self._step(lambda: lifecycle.on_start(self._environment, self._now()))
+        self._step(lambda: self._rules.on_start(self._environment, self._now()))
 
     def assign(self, job: Job) -> None:
-        """Run an invocation; there must be none."""
-        self._job = job
-        self._streamed = False
-        self._step(lambda: lifecycle.on_invoke(self._environment, job.invocation, self._now()))
+        """Run an invocation; there must be room."""
+        self._jobs[job.invocation.request_id] = job
+        self._step(lambda: self._rules.on_invoke(self._environment, job.invocation, self._now()))
 
     async def close(self) -> None:
-        """End the runtime: SIGTERM, then SIGKILL; an invocation under way ends with status 503."""
+        """End the runtime: SIGTERM, then SIGKILL; invocations under way end with status 503."""
         effects = self._effects
         if effects is not None and self._environment.state is not life.State.CLOSED:
-            self._step(lambda: lifecycle.on_close(self._environment, self._now()))
+            self._step(lambda: self._rules.on_close(self._environment, self._now()))
             await effects.wait_gone()
         await self._server.close()
-
-    # a stream's flow, for its sink
-
-    def pause(self) -> None:
-        """Read no more of the answer that comes in pieces."""
-        if self._environment.stream is not None:
-            self._server.pause_request(self._environment.stream)
-
-    def resume(self) -> None:
-        """Read on."""
-        if self._environment.stream is not None:
-            self._server.resume_request(self._environment.stream)
 
     def _step(self, event: Callable[[], Step]) -> None:
         self._pending.append(event)
@@ -133,100 +152,145 @@ class Sandbox:
             while self._pending:
                 self._environment, effects = self._pending.popleft()()
                 for effect in effects:
-                    if isinstance(effect, life.Finish):
-                        self._finish(effect.result)
-                    elif self._effects is not None:
-                        self._effects.perform(effect)
+                    self._perform(effect)
         finally:
             self._stepping = False
 
-    def _finish(self, result: Result) -> None:
-        effects, job = self._effects, self._job
-        self._job = None
-        if effects is None or job is None:
+    def _perform(self, effect: life.Effect) -> None:
+        effects = self._effects
+        if effects is None:
             return
+        if isinstance(effect, life.Finish):
+            self._finish(effect.result, effects)
+        elif isinstance(effect, life.Announce):
+            job = self._jobs[effect.invocation.request_id]
+            job.start = self._tell(Start(effect.invocation.request_id, self._settings.version))
+        elif isinstance(effect, life.ReportInit):
+            effects.drain()
+            self._tell(InitRuntimeDone(effect.phase, effect.status, effect.error_type))
+            self._tell(InitReport(effect.duration_s, effect.phase, effect.status, effect.error_type))
+        elif isinstance(effect, life.Note):
+            effects.drain()
+            self._tell(Fault(effect.text))
+        else:
+            if isinstance(effect, life.Spawn):
+                phase = lifecycle.phase_of(self._environment)
+                self._tell(InitStart(phase, self._settings.name, self._settings.version))
+            effects.perform(effect)
+
+    def _tell(self, event: PlatformEvent) -> bytes:
+        """Log an event and give it to the listeners; its words, for the caller's tail of the log."""
+        now = time.time()
+        line = self._render(event, now)
+        if line:
+            self._log.platform(line)
+        for listener in self.listeners:
+            listener(event, now)
+        return line
+
+    def _finish(self, result: Result, effects: Effects) -> None:
+        job = self._jobs.pop(result.invocation.request_id, None)
+        if job is None:
+            return
+        self._arriving.pop(job.call, None)
         effects.drain()
-        outcome = render_outcome(
-            result,
-            settings=self._settings,
-            log=self._log.take(),
-            max_memory_mb=effects.max_memory_mb(),
-            streamed=self._streamed,
+        max_memory_mb = effects.max_memory_mb()
+        end = self._tell_end(result, max_memory_mb)
+        job.done(
+            Outcome(
+                payload=result.answer.body,
+                status=result.status,
+                function_error=result.function_error,
+                log=self._log.take(),
+                duration_ms=result.duration_s * 1000,
+                init_ms=None if result.init_s is None else result.init_s * 1000,
+                max_memory_mb=max_memory_mb,
+                request_id=result.invocation.request_id,
+                content_type=result.answer.content_type,
+                streamed=job.streamed,
+                report=(job.start, end),
+            )
         )
-        self._log.platform(outcome.report[1])
-        job.done(outcome)
         self._on_free(self)
+
+    def _tell_end(self, result: Result, max_memory_mb: int) -> bytes:
+        request_id, error_type = result.invocation.request_id, result.answer.error_type
+        if result.report_status == "timeout":
+            status = "timeout"
+        elif result.report_status is not None:
+            status = "failure"
+        else:
+            status = "success" if error_type is None else "error"
+        done = self._tell(RuntimeDone(request_id, status, error_type, result.duration_s, len(result.answer.body)))
+        return done + self._tell(
+            Report(
+                request_id,
+                result.report_status,
+                error_type,
+                result.duration_s,
+                result.init_s,
+                self._settings.memory_mb,
+                max_memory_mb,
+                self._settings.timeout_s,
+            )
+        )
 
     # what happened
 
     def _streams(self, request: Request) -> bool:
         request_id = runtime_api.parse_stream(request)
-        return request_id is not None and lifecycle.may_stream(self._environment, request_id)
+        return request_id is not None and self._rules.may_stream(self._environment, request_id)
 
     def _on_begin(self, call: int, request: Request) -> None:
-        self._step(lambda: lifecycle.on_stream(self._environment, call))
-        if self._job is not None and self._job.sink is not None:
-            self._streamed = True
-            self._job.sink.begin(request.headers.get("content-type") or "application/octet-stream", self)
+        request_id = runtime_api.parse_stream(request) or ""
+        self._step(lambda: self._rules.on_stream(self._environment, call, request_id))
+        job = self._jobs.get(request_id)
+        if job is not None and job.sink is not None:
+            job.server, job.call, job.streamed = self._server, call, True
+            self._arriving[call] = job
+            job.sink.begin(request.headers.get("content-type") or "application/octet-stream", job)
 
     def _on_piece(self, call: int, data: bytes) -> None:
-        if self._environment.stream == call and self._job is not None and self._job.sink is not None:
-            self._job.sink.piece(data)
+        job = self._arriving.get(call)
+        if job is not None and job.sink is not None:
+            job.sink.piece(data)
 
     def _on_call(self, call: int, request: Request) -> None:
         parsed = runtime_api.parse_call(request, call)
         if isinstance(parsed, runtime_api.Next):
-            self._step(lambda: lifecycle.on_next(self._environment, call, self._now()))
+            self._step(lambda: self._rules.on_next(self._environment, call, self._now()))
         elif isinstance(parsed, life.Post):
             post = parsed
-            self._step(lambda: lifecycle.on_post(self._environment, post))
+            if self._uses_too_much():
+                self._step(lambda: self._rules.on_out_of_memory(self._environment, self._now()))
+            self._step(lambda: self._rules.on_post(self._environment, post, self._now()))
         elif isinstance(parsed, life.InitError):
             init_error = parsed
-            self._step(lambda: lifecycle.on_init_error(self._environment, init_error))
+            self._step(lambda: self._rules.on_init_error(self._environment, init_error))
         else:
             self._server.reply(call, Response(parsed.status, (("Content-Type", "text/plain"),), parsed.body))
 
+    def _uses_too_much(self) -> bool:
+        """Whether the memory limit is exceeded, where the kernel does not mind it for us."""
+        effects = self._effects
+        return (
+            effects is not None
+            and effects.memory_limit == "rlimit"
+            and effects.max_memory_mb() > self._settings.memory_mb
+        )
+
     def _on_lost_call(self, call: int) -> None:
-        self._step(lambda: lifecycle.on_call_lost(self._environment, call))
+        self._step(lambda: self._rules.on_call_lost(self._environment, call, self._now()))
 
     def _on_timer(self) -> None:
-        self._step(lambda: lifecycle.on_timer(self._environment, self._now()))
+        self._step(lambda: self._rules.on_timer(self._environment, self._now()))
 
-    def _on_exit(self, how: str | None) -> None:
-        self._step(lambda: lifecycle.on_exited(self._environment, life.Exited(how), self._now()))
+    def _on_exit(self, event: Exited) -> None:
+        self._step(lambda: self._rules.on_exited(self._environment, event, self._now()))
 
     def _on_not_started(self, error: CommandNotStartedError) -> None:
         self.not_started = error
-        self._step(lambda: lifecycle.on_not_started(self._environment, str(error), self._now()))
-
-
-def render_outcome(result: Result, *, settings: Settings, log: bytes, max_memory_mb: int, streamed: bool) -> Outcome:
-    """A result of the life cycle with what was measured and logged beside it."""
-    request_id = result.invocation.request_id
-    end = report.render_end(
-        request_id,
-        duration_s=result.duration_s,
-        init_s=result.init_s,
-        memory_mb=settings.memory_mb,
-        max_memory_mb=max_memory_mb,
-        status=result.report_status,
-        error_type=result.answer.error_type,
-    )
-    if result.report_status == "timeout":
-        end = report.render_timed_out(request_id, timeout_s=settings.timeout_s, epoch_s=time.time()) + end
-    return Outcome(
-        payload=result.answer.body,
-        status=result.status,
-        function_error=result.function_error,
-        log=log,
-        duration_ms=result.duration_s * 1000,
-        init_ms=None if result.init_s is None else result.init_s * 1000,
-        max_memory_mb=max_memory_mb,
-        request_id=request_id,
-        content_type=result.answer.content_type,
-        streamed=streamed,
-        report=(report.render_start(request_id, invoke_api.VERSION), end),
-    )
+        self._step(lambda: self._rules.on_not_started(self._environment, str(error), self._now()))
 
 
 def _render_refusal(error: ProtocolError) -> Response:

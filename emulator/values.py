@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+FUNCTION_NAME = "test_function"
+FUNCTION_VERSION = "$LATEST"
+
+
 @dataclass(frozen=True)
 class Settings:
     """What to run and under which limits.
@@ -22,7 +26,8 @@ class Settings:
     `command` is the runtime's program and its arguments, e.g. `["python", "-m", "awslambdaric", "app.handler"]`.
     `environment` is the complete environment of the runtime, to which `variables.runtime_environment` adds what the
     platform sets; nothing is inherited from the emulator's own process. `cwd` is the runtime's working directory,
-    ours when None. `timeout_s` and `memory_mb` are the function's; memory is reported, not enforced. `concurrency`
+    ours when None. `timeout_s` and `memory_mb` are the function's; memory is applied if
+    `limits_memory`, else it is only reported. `concurrency`
     environments are started at most, and stopped when they have idled for `keep_alive_s`; an invocation waits up to
     `queue_timeout_s` for one, with `queue_limit` others. `runtime_api` is where the first environment's Runtime API
     listens.
@@ -35,6 +40,7 @@ class Settings:
     cwd: str | None = None
     timeout_s: float = limits.TIMEOUT_S
     memory_mb: int = limits.MEMORY_MB
+    limits_memory: bool = False
     init_limit_s: float = limits.INIT_LIMIT_S
     concurrency: int = 1
     keep_alive_s: float = limits.KEEP_ALIVE_S
@@ -42,6 +48,27 @@ class Settings:
     queue_limit: int = limits.QUEUE_LIMIT
     runtime_api: tuple[str, int] = ("127.0.0.1", 0)
     log_limit_bytes: int = limits.LOG_LIMIT_BYTES
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.environment.get("AWS_LAMBDA_FUNCTION_NAME") or FUNCTION_NAME
+
+    @property
+    def version(self) -> str:
+        """The function's version."""
+        return self.environment.get("AWS_LAMBDA_FUNCTION_VERSION") or FUNCTION_VERSION
+
+    @property
+    def logs_json(self) -> bool:
+        """Whether the platform's log lines are JSON."""
+        return self.environment.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+
+    @property
+    def max_concurrency(self) -> int | None:
+        """How many invocations an environment holds at a time, as on managed instances; None for one, as elsewhere."""
+        text = self.environment.get("AWS_LAMBDA_MAX_CONCURRENCY", "")
+        return int(text) if text else None
 
     def __post_init__(self) -> None:
         if isinstance(self.command, str) or not self.command or not self.command[0]:
@@ -63,6 +90,12 @@ class Settings:
             raise UsageError(
                 f"reading the concurrency: found {self.concurrency!r}; "
                 f"give a number of environments from 1 to {limits.CONCURRENCY_LIMIT}"
+            )
+        text = self.environment.get("AWS_LAMBDA_MAX_CONCURRENCY", "")
+        if text and not (text.isascii() and text.isdigit() and 0 < int(text) <= limits.CONCURRENCY_LIMIT):
+            raise UsageError(
+                f"reading AWS_LAMBDA_MAX_CONCURRENCY: found {text!r}; "
+                f"give the number of invocations an environment holds, from 1 to {limits.CONCURRENCY_LIMIT}"
             )
         for name, value in (
             ("init_limit_s", self.init_limit_s),

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .values import FUNCTION_NAME, FUNCTION_VERSION
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .values import Settings
 
-FUNCTION_NAME = "test_function"
 ACCOUNT = "012345678912"
 REGION = "us-east-1"
 
@@ -25,7 +26,7 @@ def runtime_environment(settings: Settings, *, runtime_api: str, cwd: str) -> di
     defaults = {
         "AWS_DEFAULT_REGION": region,
         "AWS_LAMBDA_FUNCTION_NAME": FUNCTION_NAME,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_VERSION": FUNCTION_VERSION,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/Functions",
         "AWS_LAMBDA_LOG_STREAM_NAME": "$LATEST",

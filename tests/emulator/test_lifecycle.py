@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOW = 100.0
-INVOCATION = Invocation("id-1", b"{}", "arn")
+INVOCATION = Invocation("id-1", b"{}", "arn", streams=True)
 ANSWER = Answer(b"42")
 ERROR = Answer(b'{"errorType":"E"}', error_type="Runtime.E")
 BASE = Environment(timeout_s=3.0)
@@ -66,18 +66,19 @@ EVENTS: dict[str, Callable[[Environment], Step]] = {
     "start": lambda e: lifecycle.on_start(e, NOW),
     "invoke": lambda e: lifecycle.on_invoke(e, INVOCATION, NOW),
     "next": lambda e: lifecycle.on_next(e, 8, NOW),
-    "call lost": lambda e: lifecycle.on_call_lost(e, 7),
-    "response": lambda e: lifecycle.on_post(e, Post(9, "id-1", ANSWER, 2)),
-    "error": lambda e: lifecycle.on_post(e, Post(9, "id-1", ERROR, 2)),
-    "response to another": lambda e: lifecycle.on_post(e, Post(9, "id-0", ANSWER, 2)),
+    "call lost": lambda e: lifecycle.on_call_lost(e, 7, NOW),
+    "response": lambda e: lifecycle.on_post(e, Post(9, "id-1", ANSWER, 2), NOW),
+    "error": lambda e: lifecycle.on_post(e, Post(9, "id-1", ERROR, 2), NOW),
+    "response to another": lambda e: lifecycle.on_post(e, Post(9, "id-0", ANSWER, 2), NOW),
     "response over the limit": lambda e: lifecycle.on_post(
-        e, Post(9, "id-1", Answer(b""), limits.PAYLOAD_LIMIT_BYTES + 1)
+        e, Post(9, "id-1", Answer(b""), limits.PAYLOAD_LIMIT_BYTES + 1), NOW
     ),
-    "response in an unknown mode": lambda e: lifecycle.on_post(e, Post(9, "id-1", ANSWER, 2, mode_known=False)),
-    "stream": lambda e: lifecycle.on_stream(e, 7),
-    "end of the stream": lambda e: lifecycle.on_post(e, Post(7, "id-1", ANSWER, limits.PAYLOAD_LIMIT_BYTES + 1)),
+    "response in an unknown mode": lambda e: lifecycle.on_post(e, Post(9, "id-1", ANSWER, 2, mode_known=False), NOW),
+    "stream": lambda e: lifecycle.on_stream(e, 7, "id-1"),
+    "end of the stream": lambda e: lifecycle.on_post(e, Post(7, "id-1", ANSWER, limits.PAYLOAD_LIMIT_BYTES + 1), NOW),
     "init error": lambda e: lifecycle.on_init_error(e, InitError(9, ERROR)),
     "exited": lambda e: lifecycle.on_exited(e, Exited("exit status 3"), NOW),
+    "out of memory": lambda e: lifecycle.on_out_of_memory(e, NOW),
     "not started": lambda e: lifecycle.on_not_started(e, "no such file", NOW),
     "timer": lambda e: lifecycle.on_timer(e, NOW),
     "close": lambda e: lifecycle.on_close(e, NOW),
@@ -108,6 +109,7 @@ BUG = "bug"
 SAME = "same"
 EXIT = "Runtime.ExitError"
 MODE = "Runtime.InvalidResponseModeHeader"
+MEMORY = "Runtime.OutOfMemory"
 LATE = "Sandbox.Timedout"
 BEGIN = "running: announce, timer 3, deliver"
 GIVEN_UP = "closed: no timer, terminate, finish 503 ServiceException"
@@ -129,6 +131,7 @@ ELSE = {
     "end of the stream": "same: 403",
     "init error": "same: 403",
     "exited": BUG,
+    "out of memory": "same: kill",
     "not started": BUG,
     "timer": SAME,
     "close": GIVEN_UP,
@@ -147,7 +150,7 @@ EXPECTED = {
     "starting": {
         **NOT_ASKED,
         "invoke": SAME,
-        "next": "ready: no timer",
+        "next": "ready: init report init success, no timer",
         "init error": "broken: 202, timer 1",
         "exited": "down: no timer, init report init error",
         "not started": "down: no timer, note",
@@ -155,14 +158,14 @@ EXPECTED = {
         "close": ENDED,
     },
     "starting, awaited": {
-        "next": BEGIN,
+        "next": "running: init report init success, announce, timer 3, deliver",
         "init error": "broken: 202, timer 1",
         "exited": f"same: {RETRIED}",
         "not started": "down: no timer, announce, note, finish 502 Runtime.InvalidEntrypoint",
         "timer": "stopping: init report init timeout, kill",
     },
     "starting within": {
-        "next": "running: announce, deliver",
+        "next": "running: init report invoke success, announce, deliver",
         "init error": "broken: 202, timer 1",
         "exited": f"down: no timer, init report invoke error, announce, note, finish 502 {EXIT}",
         "not started": "down: no timer, announce, note, finish 502 Runtime.InvalidEntrypoint",
@@ -204,12 +207,14 @@ EXPECTED = {
         "end of the stream": "responded: 413",
         "response in an unknown mode": "jammed: 400",
         "exited": f"down: no timer, note, finish 502 {EXIT}",
+        "out of memory": f"stopping: no timer, kill, note, finish 502 {MEMORY}",
         "timer": f"stopping: kill, finish 200 {LATE}",
     },
     "streaming": {
         "call lost": "responded",
         "end of the stream": "responded: 202",
         "exited": f"down: no timer, note, finish 502 {EXIT}",
+        "out of memory": f"stopping: no timer, kill, note, finish 502 {MEMORY}",
         "timer": f"stopping: kill, finish 200 {LATE}",
     },
     "responded": {
@@ -254,7 +259,7 @@ def test_the_table_knows_every_state() -> None:
 def test_an_invocation_that_waited_for_the_init_has_its_whole_time() -> None:
     """Its clock starts when the runtime first polls, and the init's time is reported beside it."""
     step = lifecycle.on_next(SITUATIONS["starting, awaited"], 8, NOW)
-    assert step.effects == (Announce(INVOCATION), SetTimer(3.0), Deliver(8, INVOCATION, NOW + 3.0))
+    assert step.effects[1:] == (Announce(INVOCATION), SetTimer(3.0), Deliver(8, INVOCATION, NOW + 3.0))
     assert step.environment.init_s == 5.0
     assert step.environment.clock_s == NOW
 
@@ -262,7 +267,7 @@ def test_an_invocation_that_waited_for_the_init_has_its_whole_time() -> None:
 def test_a_restart_counts_on_the_invocations_time() -> None:
     """After a restart the deadline is still counted from the invocation's beginning, and no init is reported."""
     step = lifecycle.on_next(SITUATIONS["starting within"], 8, NOW)
-    assert step.effects == (Announce(INVOCATION), Deliver(8, INVOCATION, 102.0))
+    assert step.effects[1:] == (Announce(INVOCATION), Deliver(8, INVOCATION, 102.0))
     assert step.environment.init_s is None
 
 
@@ -275,9 +280,19 @@ def test_a_timeout_lasts_exactly_as_long_as_allowed() -> None:
     assert finish.result.function_error == "Unhandled"
 
 
+@pytest.mark.parametrize("situation", ["running", "streaming", "responded"])
+def test_a_runtime_killed_for_its_memory(situation: str) -> None:
+    """The platform's own error, whatever the runtime had answered, in the words for a killed process."""
+    killed = Exited("signal: killed", out_of_memory=True)
+    step = lifecycle.on_exited(SITUATIONS[situation], killed, NOW)
+    (finish,) = (effect for effect in step.effects if isinstance(effect, Finish))
+    assert (finish.result.status, finish.result.answer.error_type) == (502, MEMORY)
+    assert b"RequestId: id-1 Error: Runtime exited with error: signal: killed" in finish.result.answer.body
+
+
 def test_an_error_is_an_error_of_the_function() -> None:
     """What is posted to /error comes back with status 200 and marked."""
-    responded = lifecycle.on_post(SITUATIONS["running"], Post(9, "id-1", ERROR, 2)).environment
+    responded = lifecycle.on_post(SITUATIONS["running"], Post(9, "id-1", ERROR, 2), NOW).environment
     step = lifecycle.on_next(responded, 8, NOW)
     (finish,) = (effect for effect in step.effects if isinstance(effect, Finish))
     assert (finish.result.status, finish.result.function_error, finish.result.answer) == (200, "Unhandled", ERROR)
@@ -292,7 +307,7 @@ def test_a_replaced_poll_is_refused_and_the_new_one_served() -> None:
 
 def test_a_lost_poll_is_only_the_current_one() -> None:
     """The end of an old connection changes nothing."""
-    assert lifecycle.on_call_lost(SITUATIONS["ready"], 6).environment == SITUATIONS["ready"]
+    assert lifecycle.on_call_lost(SITUATIONS["ready"], 6, NOW).environment == SITUATIONS["ready"]
 
 
 @given(st.lists(st.sampled_from(sorted(EVENTS)), max_size=40))

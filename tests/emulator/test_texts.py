@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,30 +15,136 @@ from hypothesis import strategies as st
 from emulator import Settings, answers, invoke_api, memory, report, runtime_api, variables
 from emulator.connection import render_date
 from emulator.http1 import Request
+from emulator.platform_events import (
+    TYPES,
+    Fault,
+    InitReport,
+    InitRuntimeDone,
+    InitStart,
+    PlatformEvent,
+    Report,
+    RuntimeDone,
+    Start,
+)
 
 
-def test_report_lines() -> None:
-    """Lambda's order and words, tabs and all; the billed duration includes the init, rounded up."""
-    values = {"memory_mb": 128, "max_memory_mb": 36}
-    assert report.render_end("i", duration_s=0.01574, init_s=0.13049, status=None, **values) == (
-        b"END RequestId: i\nREPORT RequestId: i\tDuration: 15.74 ms\tBilled Duration: 147 ms\tMemory Size: 128 MB\t"
-        b"Max Memory Used: 36 MB\tInit Duration: 130.49 ms\t\n"
-    )
-    assert report.render_end("i", duration_s=3.0, init_s=None, status="timeout", error_type="X", **values) == (
-        b"END RequestId: i\nREPORT RequestId: i\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\tMemory Size: 128 MB\t"
-        b"Max Memory Used: 36 MB\tStatus: timeout\n"
-    )
-    assert report.render_end("i", duration_s=0.0, init_s=None, status="error", error_type="X", **values).endswith(
-        b"\tStatus: error\tError Type: X\n"
-    )
+def ending(**changes: object) -> Report:
+    return Report("i", None, None, 0.01574, None, 128, 36, 3.0)._replace(**changes)
 
 
-def test_times() -> None:
-    """Dates are UTC and do not follow the locale."""
+EVENTS: list[tuple[PlatformEvent, str, dict[str, object] | str]] = [
+    (
+        InitStart("init", "f", "1"),
+        "",
+        {"initializationType": "on-demand", "phase": "init", "functionName": "f", "functionVersion": "1"},
+    ),
+    (
+        InitRuntimeDone("init", "success", None),
+        "",
+        {"initializationType": "on-demand", "phase": "init", "status": "success"},
+    ),
+    (
+        InitReport(0.5, "init", "success", None),
+        "",
+        {"initializationType": "on-demand", "phase": "init", "status": "success", "metrics": {"durationMs": 500.0}},
+    ),
+    (
+        InitReport(0.5, "invoke", "error", "Runtime.E"),
+        "INIT_REPORT Init Duration: 500.00 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.E\n",
+        {
+            "initializationType": "on-demand",
+            "phase": "invoke",
+            "status": "error",
+            "errorType": "Runtime.E",
+            "metrics": {"durationMs": 500.0},
+        },
+    ),
+    (Start("i", "$LATEST"), "START RequestId: i Version: $LATEST\n", {"requestId": "i", "version": "$LATEST"}),
+    (
+        RuntimeDone("i", "success", None, 0.0012345, 7),
+        "",
+        {"requestId": "i", "status": "success", "metrics": {"durationMs": 1.234, "producedBytes": 7}},
+    ),
+    (
+        ending(init_s=0.13049),
+        (
+            "END RequestId: i\nREPORT RequestId: i\tDuration: 15.74 ms\tBilled Duration: 147 ms\tMemory Size: 128 MB\t"
+            "Max Memory Used: 36 MB\tInit Duration: 130.49 ms\t\n"
+        ),
+        {
+            "requestId": "i",
+            "status": "success",
+            "metrics": {
+                "durationMs": 15.74,
+                "billedDurationMs": 147,
+                "memorySizeMB": 128,
+                "maxMemoryUsedMB": 36,
+                "initDurationMs": 130.49,
+            },
+        },
+    ),
+    (
+        ending(status="timeout", error_type="X", duration_s=3.0),
+        (
+            "1994-11-06T08:49:37.123Z i Task timed out after 3.00 seconds\n\n"
+            "END RequestId: i\nREPORT RequestId: i\tDuration: 3000.00 ms\tBilled Duration: 3000 ms\t"
+            "Memory Size: 128 MB\tMax Memory Used: 36 MB\tStatus: timeout\n"
+        ),
+        {
+            "requestId": "i",
+            "status": "timeout",
+            "metrics": {"durationMs": 3000.0, "billedDurationMs": 3000, "memorySizeMB": 128, "maxMemoryUsedMB": 36},
+        },
+    ),
+    (
+        ending(status="error", error_type="X", duration_s=0.0),
+        (
+            "END RequestId: i\nREPORT RequestId: i\tDuration: 0.00 ms\tBilled Duration: 0 ms\tMemory Size: 128 MB\t"
+            "Max Memory Used: 36 MB\tStatus: error\tError Type: X\n"
+        ),
+        {
+            "requestId": "i",
+            "status": "error",
+            "errorType": "X",
+            "metrics": {"durationMs": 0.0, "billedDurationMs": 0, "memorySizeMB": 128, "maxMemoryUsedMB": 36},
+        },
+    ),
+    (Fault("it broke"), "it broke\n", "it broke"),
+]
+
+
+@pytest.mark.parametrize(("event", "text", "record"), EVENTS, ids=[type(event).__name__ for event, _, _ in EVENTS])
+def test_what_the_platform_tells(event: PlatformEvent, text: str, record: object) -> None:
+    """Lambda's words as text, tabs and all, and the Telemetry API's records as JSON, one object a line.
+
+    The billed duration includes the init, rounded up.
+    """
+    assert report.render_text(event, 784111777.123) == text.encode()
+    line = report.render_json(event, 784111777.123)
+    assert line.endswith(b"}\n")
+    assert line.count(b"\n") == 1
+    told = json.loads(line)
+    assert (told["time"], told["record"]) == ("1994-11-06T08:49:37.123Z", record)
+    assert told["type"] == TYPES[type(event)]
+
+
+def test_every_event_has_a_type() -> None:
+    """In the Telemetry API's words."""
+    assert set(TYPES.values()) == {
+        "platform.initStart",
+        "platform.initRuntimeDone",
+        "platform.initReport",
+        "platform.start",
+        "platform.runtimeDone",
+        "platform.report",
+        "platform.fault",
+    }
+    assert {type(event) for event, _, _ in EVENTS} == set(TYPES)
+
+
+def test_dates() -> None:
+    """They are UTC and do not follow the locale."""
     assert render_date(784111777) == "Sun, 06 Nov 1994 08:49:37 GMT"
-    assert report.render_timed_out("i", timeout_s=3.0, epoch_s=784111777.123) == (
-        b"1994-11-06T08:49:37.123Z i Task timed out after 3.00 seconds\n\n"
-    )
 
 
 def test_variables_of_the_user_win() -> None:
