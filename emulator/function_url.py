@@ -1,0 +1,236 @@
+"""The HTTP port: each request becomes an event of a function URL, the answer its response (`--http`).
+
+A front like `invoke_front`: it owns a `connection.HttpServer`, translates with pure modules (`function_url_event`,
+`function_url_answer`, `cors`) and hands invocations to `Emulator.submit`. A response that the runtime streams goes out as
+it comes; one that cannot be a response becomes Lambda's 502, and the log says why. It runs nothing.
+
+Two things it answers itself: a preflight, where CORS is configured, and the health check, a GET of one exact path
+without a query. Everything else is the function's.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Callable, NamedTuple
+
+from . import cors, limits
+from .bandwidth import Valve
+from .connection import Handler, HttpServer, ServerOptions
+from .errors import InvokeError, TooManyRequestsError, UsageError
+from .function_url_answer import STREAM_TYPE, Head, InvalidAnswerError, Prelude, parse_result, render_failure
+from .function_url_event import Caller, render_event
+from .http1 import Limits, Response
+from .values import Submission
+
+if TYPE_CHECKING:
+    from .engine import Emulator
+    from .errors import ProtocolError
+    from .http1 import Request
+    from .streams import Flow
+    from .values import Outcome
+
+HEALTH_PATH = "/ping"
+
+_OK = 200
+_HEALTHY = Response(_OK, (("Content-Type", "text/plain"),), b"ok\n")
+_REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})  # a function URL knows neither
+
+
+class HttpOptions(NamedTuple):
+    """How requests are taken.
+
+    `proxies` stand in front of us and are believed about the client; `health_path` is answered here ("": none);
+    `bandwidth_limited` slows streams down to what Lambda allows.
+    """
+
+    proxies: int = 0
+    health_path: str = HEALTH_PATH
+    cors: cors.Cors | None = None
+    bandwidth_limited: bool = False
+
+
+class FunctionUrlFront:
+    """`server` is the port; it is opened and closed by whoever serves. `note` writes a line into the log."""
+
+    def __init__(self, emulator: Emulator, options: HttpOptions, note: Callable[[str], None]) -> None:
+        self._emulator = emulator
+        self._options = options
+        self._note = note
+        self._replies: dict[int, _Reply] = {}
+        self.server = HttpServer(
+            Handler(self._on_request, self._on_lost, _render_refusal, on_flow=self._on_flow),
+            ServerOptions(Limits(), limits.INVOKE_CONNECTIONS, half_open=True),
+        )
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way."""
+        return bool(self._replies)
+
+    def _on_request(self, call: int, request: Request) -> None:
+        answer = self._answer_here(request)
+        if answer is not None:
+            self.server.reply(call, answer)
+            return
+        address, port = self.server.peer(call)
+        request_id = self._emulator.new_request_id()
+        trace_id = request.headers.get("x-amzn-trace-id") or self._emulator.new_trace_id()
+        caller = Caller(address, port, time.time())
+        event = render_event(request, caller, request_id=request_id, trace_id=trace_id, proxies=self._options.proxies)
+        reply = _Reply(self, call, request.headers.get("origin"))
+        self._replies[call] = reply
+        try:
+            submission = Submission(event, trace_id=trace_id, request_id=request_id)
+            self._emulator.submit(submission, reply.done, sink=reply)
+        except TooManyRequestsError:
+            reply.answer(_render_throttled())
+        except InvokeError as error:
+            reply.answer(_render_message(error.status, _MESSAGES.get(error.status, "Service Unavailable")))
+        except UsageError as error:
+            reply.answer(_render_message(400, str(error)))
+
+    def _answer_here(self, request: Request) -> Response | None:
+        options = self._options
+        if request.target == options.health_path and request.method in {"GET", "HEAD"}:
+            return _HEALTHY
+        if request.method in _REFUSED_METHODS:
+            return _render_message(405, "Method Not Allowed")
+        if options.cors is not None:
+            preflight = cors.answer_preflight(options.cors, request.method, request.headers)
+            if preflight is not None:
+                return preflight
+        return _render_message(413, _MESSAGES[413]) if request.oversize else None
+
+    def _on_lost(self, call: int) -> None:
+        """A caller that hung up does not stop its invocation, as on the platform."""
+        reply = self._replies.pop(call, None)
+        if reply is not None:
+            reply.lost()
+
+    def _on_flow(self, call: int, going: bool) -> None:  # noqa: FBT001 - the server's callback
+        reply = self._replies.get(call)
+        if reply is not None:
+            reply.set_behind(behind=not going)
+
+    # for replies
+
+    def over(self, call: int) -> None:
+        """A reply is complete, or given up."""
+        self._replies.pop(call, None)
+
+    def with_cors(self, response: Response, origin: str | None) -> Response:
+        """The response with the headers that its origin needs."""
+        if self._options.cors is None:
+            return response
+        return response._replace(headers=cors.add_headers(self._options.cors, origin, response.headers))
+
+    def note_invalid(self, request_id: str, reason: str) -> None:
+        """Tell in the log why a caller got a 502."""
+        self._note(f"RequestId: {request_id} Error: the answer is no HTTP response: {reason}\n")
+
+    @property
+    def bandwidth_limited(self) -> bool:
+        """Whether streams are slowed down."""
+        return self._options.bandwidth_limited
+
+
+class _Reply:
+    """The answer to one call: a `streams.Sink`, and the `done` of its submission."""
+
+    def __init__(self, front: FunctionUrlFront, call: int, origin: str | None) -> None:
+        self._front = front
+        self._call = call
+        self._origin = origin
+        self._valve: Valve | None = None
+        self._prelude: Prelude | None = None
+        self._begun = False
+        self._invalid: str | None = None
+
+    def begin(self, content_type: str, flow: Flow) -> None:
+        """The runtime has begun its answer; its head may be in the stream."""
+        self._valve = Valve(flow, limited=self._front.bandwidth_limited)
+        if content_type == STREAM_TYPE:
+            self._prelude = Prelude()
+        else:
+            self._begin(Head(_OK, (("Content-Type", content_type),)), b"")
+
+    def piece(self, data: bytes) -> None:
+        """The next bytes of it."""
+        if self._invalid is not None:
+            return
+        if self._prelude is None:
+            self._send(data)
+            return
+        try:
+            told = self._prelude.feed(data)
+        except InvalidAnswerError as error:
+            self._invalid = str(error)
+            return
+        if told is not None:
+            self._prelude = None
+            self._begin(*told)
+
+    def done(self, outcome: Outcome) -> None:
+        """The invocation is over."""
+        if self._begun:
+            if outcome.function_error is None:
+                self._front.server.end_reply(self._call)
+            else:  # the caller must not take what it has for the whole
+                self._front.server.cut(self._call)
+            self._front.over(self._call)
+        elif outcome.status == TooManyRequestsError.status:
+            self.answer(_render_throttled())
+        elif outcome.function_error is not None:
+            self.answer(render_failure(outcome.status) if outcome.status != _OK else render_failure())
+        elif outcome.streamed:
+            self._answer_invalid(outcome, self._invalid or "the stream ended before its eight NUL bytes")
+        else:
+            try:
+                self.answer(parse_result(outcome.payload))
+            except InvalidAnswerError as error:
+                self._answer_invalid(outcome, str(error))
+
+    def answer(self, response: Response) -> None:
+        """Answer in one piece."""
+        self._front.server.reply(self._call, self._front.with_cors(response, self._origin))
+        self._front.over(self._call)
+
+    def set_behind(self, *, behind: bool) -> None:
+        """The caller reads more slowly than the runtime writes, or has caught up."""
+        if self._valve is not None:
+            self._valve.set_behind(behind=behind)
+
+    def lost(self) -> None:
+        """The caller hung up: the function goes on, and what it sends is dropped."""
+        if self._valve is not None:
+            self._valve.open()
+
+    def _begin(self, head: Head, data: bytes) -> None:
+        self._begun = True
+        response = self._front.with_cors(Response(head.status, head.headers), self._origin)
+        self._front.server.begin_reply(self._call, response)
+        self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        self._front.server.send(self._call, data)
+        if self._valve is not None:
+            self._valve.passed(len(data))
+
+    def _answer_invalid(self, outcome: Outcome, reason: str) -> None:
+        self._front.note_invalid(outcome.request_id, reason)
+        self.answer(render_failure())
+
+
+_MESSAGES = {413: "Request Entity Too Large", 503: "Service Unavailable"}
+
+
+def _render_message(status: int, message: str) -> Response:
+    return render_failure(status, message)
+
+
+def _render_throttled() -> Response:
+    return _render_message(TooManyRequestsError.status, "Too Many Requests")
+
+
+def _render_refusal(error: ProtocolError) -> Response:
+    return _render_message(error.status, str(error))

@@ -1,0 +1,79 @@
+"""One streamed answer on the invoke port: what the runtime sends as event-stream messages to the caller.
+
+The Lambda API's InvokeWithResponseStream. An answer that the runtime does not stream is sent as one that it did. Whatever
+fails after the first message is told in the last one, `InvokeComplete`: the response's status has gone out by then.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .bandwidth import Valve
+from .event_stream import CONTENT_TYPE, render_complete, render_payload_chunks
+from .http1 import Response
+from .invoke_api import VERSION, render_log, render_outcome
+
+if TYPE_CHECKING:
+    from .connection import HttpServer
+    from .streams import Flow
+    from .values import Outcome
+
+
+class EventStreamReply:
+    """A `streams.Sink` for one call, and the `done` of its submission."""
+
+    def __init__(self, server: HttpServer, call: int, *, wants_log: bool, limited: bool) -> None:
+        self._server = server
+        self._call = call
+        self._wants_log = wants_log
+        self._limited = limited
+        self._valve: Valve | None = None
+        self.request_id = ""
+
+    def begin(self, content_type: str, flow: Flow) -> None:
+        """The runtime has begun its answer, whose type is only told where a message has room for it: nowhere."""
+        del content_type
+        self._valve = Valve(flow, limited=self._limited)
+        self._begin_reply()
+
+    def piece(self, data: bytes) -> None:
+        """The next bytes of it."""
+        for message in render_payload_chunks(data):
+            self._server.send(self._call, message)
+        if self._valve is not None:
+            self._valve.passed(len(data))
+
+    def set_behind(self, *, behind: bool) -> None:
+        """The caller reads more slowly than the runtime writes, or has caught up."""
+        if self._valve is not None:
+            self._valve.set_behind(behind=behind)
+
+    def lost(self) -> None:
+        """The caller hung up: the function goes on, as on the platform, and what it sends is dropped."""
+        if self._valve is not None:
+            self._valve.open()
+
+    def done(self, outcome: Outcome) -> None:
+        """The invocation is over."""
+        if not outcome.streamed:
+            if outcome.status == 429:  # noqa: PLR2004 - throttled: nothing was run
+                self._server.reply(self._call, render_outcome(outcome, wants_log=False))
+                return
+            self._begin_reply(outcome.request_id)
+            if outcome.function_error is None:
+                for message in render_payload_chunks(outcome.payload):
+                    self._server.send(self._call, message)
+        details = None if outcome.function_error is None else outcome.payload.decode("utf-8", "replace")
+        log = render_log(outcome) if self._wants_log else None
+        self._server.send(
+            self._call, render_complete(error_code=outcome.function_error, error_details=details, log_result=log)
+        )
+        self._server.end_reply(self._call)
+
+    def _begin_reply(self, request_id: str = "") -> None:
+        headers = (
+            ("Content-Type", CONTENT_TYPE),
+            ("X-Amzn-RequestId", request_id or self.request_id),
+            ("X-Amz-Executed-Version", VERSION),
+        )
+        self._server.begin_reply(self._call, Response(200, headers))
