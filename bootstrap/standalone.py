@@ -13,8 +13,8 @@ TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# 8080 is where AWS's base images, and Knative and Cloud Run by default, expect a container to listen.
-_LISTEN = ("--host", "0.0.0.0", "--port", "8080")  # noqa: S104  a container's only way in is its own interface
+# The port is the emulator's to choose: $PORT, as Knative and Cloud Run set it, else 8080, as in AWS's base images.
+_LISTEN = ("--host", "0.0.0.0")  # noqa: S104  a container's only way in is its own interface
 
 
 def exec_emulator(script: str) -> None:

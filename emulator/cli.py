@@ -16,13 +16,17 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from . import limits
+from . import http_options, limits
 from .errors import EmulatorError, UsageError
 from .values import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from .http_options import HttpOptions
+
+_VARIABLE_PREFIX = "EMULATOR_"
+_ON, _OFF = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
 _TIMEOUT_VARIABLE = "AWS_LAMBDA_FUNCTION_TIMEOUT"
 _MEMORY_VARIABLE = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 _PORT_LIMIT = 65535
@@ -34,6 +38,8 @@ class Arguments(NamedTuple):
     settings: Settings
     host: str
     port: int
+    http: HttpOptions | None
+    bandwidth_limited: bool
 
 
 class _Flags(argparse.Namespace):
@@ -44,6 +50,12 @@ class _Flags(argparse.Namespace):
     concurrency: int
     keep_alive: float
     queue_timeout: float
+    http: bool
+    cors: str | None
+    proxies: int
+    health_path: str
+    drain: float
+    limit_bandwidth: bool
 
 
 def main() -> int:
@@ -65,11 +77,20 @@ def _serve(arguments: Arguments) -> None:
 
     from .serving import serve  # noqa: PLC0415 - see above
 
-    asyncio.run(serve(arguments.settings, host=arguments.host, port=arguments.port, ready=_print_ready))
+    asyncio.run(
+        serve(
+            arguments.settings,
+            host=arguments.host,
+            port=arguments.port,
+            ready=_print_ready,
+            http=arguments.http,
+            bandwidth_limited=arguments.bandwidth_limited,
+        )
+    )
 
 
 def _print_ready(url: str) -> None:
-    sys.stderr.write(f"emulator: ready, POST events to {url}\n")
+    sys.stderr.write(f"emulator: ready, {'POST events to' if 'invocations' in url else 'serving'} {url}\n")
     sys.stderr.flush()
 
 
@@ -84,7 +105,10 @@ def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Argu
     )
     parser.add_argument("--host", default="127.0.0.1", help="address for callers (default %(default)s)")
     parser.add_argument(
-        "--port", type=int, default=8080, help="port for callers, 0 for a free one (default %(default)s)"
+        "--port",
+        type=int,
+        default=environment.get("PORT") or "8080",
+        help="port for callers, 0 for a free one (default $PORT or 8080)",
     )
     parser.add_argument(
         "--timeout",
@@ -106,7 +130,11 @@ def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Argu
         default=limits.QUEUE_TIMEOUT_S,
         help="seconds a caller may wait for an environment (default %(default)s)",
     )
-    flags = parser.parse_args(ours, namespace=_Flags())
+    parser.add_argument(
+        "--limit-bandwidth", action="store_true", help="slow streams down to 2 MiB/s after 6 MiB, as Lambda does"
+    )
+    http_options.add_arguments(parser)
+    flags = parser.parse_args([*_from_environment(parser, environment), *ours], namespace=_Flags())
     if not 0 <= flags.port <= _PORT_LIMIT:
         raise UsageError(f"reading --port: found {flags.port!r}; give 0 to {_PORT_LIMIT}")
     if not command:
@@ -123,7 +151,30 @@ def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Argu
         keep_alive_s=flags.keep_alive,
         queue_timeout_s=flags.queue_timeout,
     )
-    return Arguments(settings, flags.host, flags.port)
+    http = http_options.parse_options(
+        http=flags.http, cors=flags.cors, proxies=flags.proxies, health_path=flags.health_path, drain=flags.drain
+    )
+    return Arguments(settings, flags.host, flags.port, http, flags.limit_bandwidth)
+
+
+def _from_environment(parser: _Parser, environment: Mapping[str, str]) -> list[str]:
+    """Every option is also a variable: `EMULATOR_HEALTH_PATH=/up` is `--health-path=/up`, `EMULATOR_HTTP=1` `--http`.
+
+    An image is configured so: its arguments are the runtime's.
+    """
+    found = []
+    for option, is_switch in parser.options():
+        variable = _VARIABLE_PREFIX + option.lstrip("-").replace("-", "_").upper()
+        text = environment.get(variable)
+        if text is None:
+            continue
+        if not is_switch:
+            found.append(f"{option}={text}")
+        elif text.lower() in _ON:
+            found.append(option)
+        elif text.lower() not in _OFF:
+            raise UsageError(f"reading {variable}: found {text!r}; give 1 or 0")
+    return found
 
 
 def _split_command(argv: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -149,5 +200,11 @@ def _number(flag: str | None, name: str, environment: Mapping[str, str], variabl
 
 
 class _Parser(argparse.ArgumentParser):
+    def options(self) -> Iterator[tuple[str, bool]]:
+        """Each option's name, and whether it is a switch that takes no value."""
+        for action in self._actions:
+            if action.dest != "help" and action.option_strings:
+                yield action.option_strings[0], action.nargs == 0
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"reading the command line: {message}; the runtime's command comes after `--` (see --help)")

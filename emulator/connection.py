@@ -19,6 +19,7 @@ import time
 from typing import Callable, NamedTuple, cast
 
 from . import limits
+from .dates import render_date
 from .errors import ListenError, ProtocolError
 from .http1 import (
     CONTINUE,
@@ -31,6 +32,7 @@ from .http1 import (
     Request,
     RequestParser,
     Response,
+    has_body,
     render_begin,
     render_chunk,
     render_response,
@@ -42,6 +44,7 @@ _AHEAD_BYTES = 64 * 1024  # what a client may send ahead of its response
 _BACKLOG = 512  # connections the kernel keeps for us before accept
 _READ_BYTES = 256 * 1024  # what is read at once; asyncio's own size
 _NEVER = float("inf")
+_CHUNKED, _UNTIL_CLOSED, _NO_BODY = "chunked", "until closed", "no body"
 
 
 class Handler(NamedTuple):
@@ -155,16 +158,30 @@ class HttpServer:
         if connection is not None:
             connection.resume_request()
 
+    def peer(self, call: int) -> tuple[str, int]:
+        """The address that a call came from, and the port that it came to; nothing if its connection is gone."""
+        connection = self._calls.get(call)
+        return ("", 0) if connection is None else connection.peer()
+
     def drop_connections(self) -> None:
         """Close every connection at once."""
         for connection in list(self._connections):
             connection.abort()
 
-    async def close(self) -> None:
-        """Stop listening, and end the connections once what was written to them is sent."""
+    async def wait_idle(self) -> None:
+        """Until no call is unanswered, and what was written is sent."""
+        while self._calls or any(connection.writing for connection in self._connections):  # noqa: ASYNC110 - at the end
+            await asyncio.sleep(0.01)
+
+    def stop_listening(self) -> None:
+        """Accept nobody any more; who is here may go on."""
         if self._server is not None:
             self._server.close()
             self._server = None
+
+    async def close(self) -> None:
+        """Stop listening, and end the connections once what was written to them is sent."""
+        self.stop_listening()
         for connection in list(self._connections):
             connection.close()
         deadline = time.monotonic() + _LINGER_S
@@ -224,6 +241,8 @@ class _Connection(asyncio.BufferedProtocol):
         self._arriving = False  # the call's body comes in pieces and is not complete
         self._held = False  # whoever takes the pieces wants no more for now
         self._answering = False  # the call's response goes in pieces
+        self._method = ""  # of the call's request
+        self._framing = _CHUNKED  # how the response in pieces is framed
         self._modern = True
         self._keep_alive = True
         self._advancing = False
@@ -295,30 +314,49 @@ class _Connection(asyncio.BufferedProtocol):
 
     # the server's side
 
+    @property
+    def writing(self) -> bool:
+        """Whether something that was written is not sent yet."""
+        return self._transport is not None and self._transport.get_write_buffer_size() > 0
+
+    def peer(self) -> tuple[str, int]:
+        if self._transport is None:
+            return "", 0
+        peer, here = (self._transport.get_extra_info(name) or ("", 0) for name in ("peername", "sockname"))
+        return str(peer[0]), int(here[1])
+
     def reply(self, response: Response) -> None:
         transport = self._transport
         if transport is None:
             return
         keep_alive = self._stays()
-        transport.write(render_response(response, date=self._server.date(), keep_alive=keep_alive))
+        bodyless = self._method == "HEAD"
+        transport.write(render_response(response, date=self._server.date(), keep_alive=keep_alive, bodyless=bodyless))
         self._end_call(transport, keep_alive=keep_alive)
 
     def begin_reply(self, response: Response) -> None:
         self._answering = True
-        if self._transport is not None:
-            keep_alive = self._keep_alive and not self._peer_ended and self._modern
-            date = self._server.date()
-            self._transport.write(render_begin(response, date=date, keep_alive=keep_alive, chunked=self._modern))
+        if self._transport is None:
+            return
+        self._framing = _CHUNKED if self._modern else _UNTIL_CLOSED
+        keep_alive = self._keep_alive and not self._peer_ended and self._modern
+        date = self._server.date()
+        if has_body(self._method, response.status):
+            data = render_begin(response, date=date, keep_alive=keep_alive, chunked=self._framing is _CHUNKED)
+        else:
+            self._framing = _NO_BODY
+            data = render_response(response, date=date, keep_alive=keep_alive, bodyless=True)
+        self._transport.write(data)
 
     def send(self, data: bytes) -> None:
-        if self._transport is not None and data:
-            self._transport.write(render_chunk(data) if self._modern else data)
+        if self._transport is not None and data and self._framing is not _NO_BODY:
+            self._transport.write(render_chunk(data) if self._framing is _CHUNKED else data)
 
     def end_reply(self) -> None:
         transport = self._transport
         if transport is None:
             return
-        if self._modern:
+        if self._framing is _CHUNKED:
             transport.write(LAST_CHUNK)
         self._end_call(transport, keep_alive=self._stays() and self._modern)
 
@@ -402,6 +440,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._deadline = _NEVER
         self._keep_alive = request.keep_alive
         self._modern = request.modern
+        self._method = request.method
         if self._arriving:
             self._arriving = False
             call = self._call
@@ -417,6 +456,7 @@ class _Connection(asyncio.BufferedProtocol):
             self._arriving = True
             self._keep_alive = part.request.keep_alive
             self._modern = part.request.modern
+            self._method = part.request.method
             self._call = call = self._server.number(self)
             if handler.on_begin is not None:
                 handler.on_begin(call, part.request)
@@ -441,16 +481,3 @@ class _Connection(asyncio.BufferedProtocol):
         transport.write(render_response(response, date=self._server.date(), keep_alive=False))
         if transport.can_write_eof() and not self._peer_ended:
             transport.write_eof()
-
-
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def render_date(epoch_s: int) -> str:
-    """An IMF-fixdate; names from tables, since `strftime` follows the locale."""
-    t = time.gmtime(epoch_s)
-    return (
-        f"{_DAYS[t.tm_wday]}, {t.tm_mday:02d} {_MONTHS[t.tm_mon - 1]} {t.tm_year} "
-        f"{t.tm_hour:02d}:{t.tm_min:02d}:{t.tm_sec:02d} GMT"
-    )

@@ -156,7 +156,7 @@ class Emulator:
             submission.event,
             self._arn,
             submission.content_type,
-            submission.trace_id or self._new_trace_id(),
+            submission.trace_id or self.new_trace_id(),
             submission.client_context,
             submission.tenant_id,
             sink is not None,
@@ -176,7 +176,7 @@ class Emulator:
         digits = f"{bits & ~(0x3 << 62) | 0x2 << 62:032x}"
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
-    def _new_trace_id(self) -> str:
+    def new_trace_id(self) -> str:
         """An X-Ray trace header of the documented shape, not sampled.
 
         Version, epoch seconds in hex and 96 random bits; the parent's 64.

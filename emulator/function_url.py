@@ -1,8 +1,8 @@
 """The HTTP port: each request becomes an event of a function URL, the answer its response (`--http`).
 
 A front like `invoke_front`: it owns a `connection.HttpServer`, translates with pure modules (`function_url_event`,
-`function_url_answer`, `cors`) and hands invocations to `Emulator.submit`. A response that the runtime streams goes out as
-it comes; one that cannot be a response becomes Lambda's 502, and the log says why. It runs nothing.
+`function_url_answer`, `cors`) and hands invocations to `Emulator.submit`. A response that the runtime streams goes out
+as it comes; one that cannot be a response becomes Lambda's 502, and the log says why. It runs nothing.
 
 Two things it answers itself: a preflight, where CORS is configured, and the health check, a GET of one exact path
 without a query. Everything else is the function's.
@@ -11,7 +11,7 @@ without a query. Everything else is the function's.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable
 
 from . import cors, limits
 from .bandwidth import Valve
@@ -26,46 +26,33 @@ if TYPE_CHECKING:
     from .engine import Emulator
     from .errors import ProtocolError
     from .http1 import Request
+    from .http_options import HttpOptions
     from .streams import Flow
     from .values import Outcome
-
-HEALTH_PATH = "/ping"
 
 _OK = 200
 _HEALTHY = Response(_OK, (("Content-Type", "text/plain"),), b"ok\n")
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})  # a function URL knows neither
 
 
-class HttpOptions(NamedTuple):
-    """How requests are taken.
+class FunctionUrlFront:
+    """`server` is the port; it is opened and closed by whoever serves.
 
-    `proxies` stand in front of us and are believed about the client; `health_path` is answered here ("": none);
-    `bandwidth_limited` slows streams down to what Lambda allows.
+    `note` writes a line into the log; `bandwidth_limited` slows streams down to what Lambda allows.
     """
 
-    proxies: int = 0
-    health_path: str = HEALTH_PATH
-    cors: cors.Cors | None = None
-    bandwidth_limited: bool = False
-
-
-class FunctionUrlFront:
-    """`server` is the port; it is opened and closed by whoever serves. `note` writes a line into the log."""
-
-    def __init__(self, emulator: Emulator, options: HttpOptions, note: Callable[[str], None]) -> None:
+    def __init__(
+        self, emulator: Emulator, options: HttpOptions, *, note: Callable[[str], None], bandwidth_limited: bool
+    ) -> None:
         self._emulator = emulator
         self._options = options
         self._note = note
+        self.bandwidth_limited = bandwidth_limited
         self._replies: dict[int, _Reply] = {}
         self.server = HttpServer(
             Handler(self._on_request, self._on_lost, _render_refusal, on_flow=self._on_flow),
             ServerOptions(Limits(), limits.INVOKE_CONNECTIONS, half_open=True),
         )
-
-    @property
-    def busy(self) -> bool:
-        """Whether a request is under way."""
-        return bool(self._replies)
 
     def _on_request(self, call: int, request: Request) -> None:
         answer = self._answer_here(request)
@@ -127,11 +114,6 @@ class FunctionUrlFront:
     def note_invalid(self, request_id: str, reason: str) -> None:
         """Tell in the log why a caller got a 502."""
         self._note(f"RequestId: {request_id} Error: the answer is no HTTP response: {reason}\n")
-
-    @property
-    def bandwidth_limited(self) -> bool:
-        """Whether streams are slowed down."""
-        return self._options.bandwidth_limited
 
 
 class _Reply:

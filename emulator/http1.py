@@ -43,12 +43,18 @@ _AT_CHUNK_LINE = -1
 _AT_TRAILERS = -2
 
 REASONS = {
-    100: "Continue", 200: "OK", 202: "Accepted", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
-    405: "Method Not Allowed", 408: "Request Timeout", 413: "Content Too Large", 417: "Expectation Failed",
-    429: "Too Many Requests", 431: "Request Header Fields Too Large", 500: "Internal Server Error",
-    501: "Not Implemented", 502: "Bad Gateway", 503: "Service Unavailable", 505: "HTTP Version Not Supported",
+    100: "Continue", 200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 206: "Partial Content",
+    301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified", 307: "Temporary Redirect",
+    308: "Permanent Redirect", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+    405: "Method Not Allowed", 406: "Not Acceptable", 408: "Request Timeout", 409: "Conflict", 410: "Gone",
+    412: "Precondition Failed", 413: "Content Too Large", 415: "Unsupported Media Type",
+    416: "Range Not Satisfiable", 417: "Expectation Failed", 422: "Unprocessable Content", 429: "Too Many Requests",
+    431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway",
+    503: "Service Unavailable", 504: "Gateway Timeout", 505: "HTTP Version Not Supported",
 }  # fmt: skip
-"""Reason phrases of RFC 9110 15, for the statuses the two ports use."""
+"""Reason phrases of RFC 9110 15, for the statuses that are used here and those of most applications."""
+
+_WITHOUT_BODY = frozenset({204, 304})  # whatever was asked; RFC 9110 6.4.1
 
 
 class Limits(NamedTuple):
@@ -379,9 +385,20 @@ def _parse_headers(lines: Iterable[bytes]) -> dict[str, str]:
     return headers
 
 
-def render_response(response: Response, *, date: str = "", keep_alive: bool = True) -> bytes:
-    """One response as bytes; Content-Length is always sent. `date` is an IMF-fixdate or empty."""
+def has_body(method: str, status: int) -> bool:
+    """Whether a response to that method with that status is followed by a body at all."""
+    return method != "HEAD" and status not in _WITHOUT_BODY
+
+
+def render_response(response: Response, *, date: str = "", keep_alive: bool = True, bodyless: bool = False) -> bytes:
+    """One response as bytes, with its Content-Length; `date` is an IMF-fixdate or empty.
+
+    `bodyless` is the answer to a HEAD: the length is told if there is one to tell, and no body follows.
+    """
     framing = f"Content-Length: {len(response.body)}\r\n"
+    if bodyless or response.status in _WITHOUT_BODY:
+        framing = framing if response.body and response.status not in _WITHOUT_BODY else ""
+        return _render_head(response, date=date, keep_alive=keep_alive, framing=framing)
     return _render_head(response, date=date, keep_alive=keep_alive, framing=framing) + response.body
 
 

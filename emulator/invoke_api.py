@@ -27,15 +27,19 @@ if TYPE_CHECKING:
 
 _SERVER_ERROR = 500  # from here on it is our fault; RFC 9110 15.6
 
-_PATH = re.compile(r"/2015-03-31/functions/([^/?]+)/invocations(?:\?.*)?")
+_PATH = re.compile(
+    r"/(2015-03-31/functions/[^/?]+/invocations|2021-11-15/functions/[^/?]+/response-streaming-invocations)(?:\?.*)?"
+)
+_STREAM_VERSION = "/2021-11-15/"
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class InvokeRequest(NamedTuple):
-    """What a caller wants run, and whether the end of the log is wanted with the outcome."""
+    """What a caller wants run, whether the end of the log is wanted with the outcome, and the answer in pieces."""
 
     submission: Submission
     wants_log: bool
+    streams: bool = False
 
 
 def parse_invoke(request: Request) -> InvokeRequest | Response:
@@ -74,7 +78,11 @@ def parse_invoke(request: Request) -> InvokeRequest | Response:
         request.headers.get("x-amzn-trace-id") or None,
         request.headers.get("x-amz-tenant-id") or None,
     )
-    return InvokeRequest(submission, request.headers.get("x-amz-log-type") == "Tail")
+    return InvokeRequest(
+        submission,
+        request.headers.get("x-amz-log-type") == "Tail",
+        request.target.startswith(_STREAM_VERSION),
+    )
 
 
 def parse_client_context(text: str) -> str | None:
@@ -102,10 +110,14 @@ def render_outcome(outcome: Outcome, *, version: str, wants_log: bool) -> Respon
     if outcome.function_error is not None:
         headers.append(("X-Amz-Function-Error", outcome.function_error))
     if wants_log:
-        start, end = outcome.report
-        log = (start + outcome.log + end)[-limits.LOG_RESULT_BYTES :]
-        headers.append(("X-Amz-Log-Result", base64.b64encode(log).decode("ascii")))
+        headers.append(("X-Amz-Log-Result", render_log(outcome)))
     return Response(outcome.status, tuple(headers), outcome.payload)
+
+
+def render_log(outcome: Outcome) -> str:
+    """The end of an invocation's log as base64."""
+    start, end = outcome.report
+    return base64.b64encode((start + outcome.log + end)[-limits.LOG_RESULT_BYTES :]).decode("ascii")
 
 
 def render_refusal(status: int, error_type: str, message: str) -> Response:

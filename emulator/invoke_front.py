@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from .engine import Emulator
     from .errors import ProtocolError
     from .http1 import Request
+    from .invoke_stream import EventStreamReply
     from .values import Outcome
 
 
 class InvokeFront:
     """`server` is the port; it is opened and closed by whoever serves."""
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Emulator, *, bandwidth_limited: bool = False) -> None:
         self._emulator = emulator
+        self._bandwidth_limited = bandwidth_limited
+        self._streams: dict[int, EventStreamReply] = {}  # calls whose answers go in pieces
         self.server = HttpServer(
-            Handler(self._on_request, self._on_lost, _render_refusal),
+            Handler(self._on_request, self._on_lost, _render_refusal, on_flow=self._on_flow),
             ServerOptions(Limits(), limits.INVOKE_CONNECTIONS, half_open=True),
         )
 
@@ -36,13 +39,11 @@ class InvokeFront:
         if isinstance(parsed, Response):
             self.server.reply(call, parsed)
             return
-        wants_log, version = parsed.wants_log, self._emulator.settings.version
-
-        def done(outcome: Outcome) -> None:
-            self.server.reply(call, invoke_api.render_outcome(outcome, version=version, wants_log=wants_log))
-
         try:
-            self._emulator.submit(parsed.submission, done)
+            if parsed.streams:
+                self._submit_streamed(call, parsed)
+            else:
+                self._submit(call, parsed)
         except TooManyRequestsError:
             self.server.reply(call, invoke_api.render_throttled())
         except InvokeError as error:
@@ -50,8 +51,44 @@ class InvokeFront:
         except UsageError as error:
             self.server.reply(call, invoke_api.render_refusal(400, "InvalidRequestContentException", str(error)))
 
+    def _submit(self, call: int, asked: invoke_api.InvokeRequest) -> None:
+        version = self._emulator.settings.version
+
+        def done(outcome: Outcome) -> None:
+            self.server.reply(call, invoke_api.render_outcome(outcome, version=version, wants_log=asked.wants_log))
+
+        self._emulator.submit(asked.submission, done)
+
+    def _submit_streamed(self, call: int, asked: invoke_api.InvokeRequest) -> None:
+        from .invoke_stream import EventStreamReply  # noqa: PLC0415 - only for who asks for it
+
+        request_id = self._emulator.new_request_id()
+        reply = EventStreamReply(
+            self.server,
+            call,
+            request_id,
+            version=self._emulator.settings.version,
+            wants_log=asked.wants_log,
+            limited=self._bandwidth_limited,
+        )
+
+        def done(outcome: Outcome) -> None:
+            reply.done(outcome)
+            self._streams.pop(call, None)
+
+        self._emulator.submit(asked.submission._replace(request_id=request_id), done, sink=reply)
+        self._streams[call] = reply
+
     def _on_lost(self, call: int) -> None:
         """A caller that hung up does not stop its invocation, as on the platform."""
+        reply = self._streams.pop(call, None)
+        if reply is not None:
+            reply.lost()
+
+    def _on_flow(self, call: int, going: bool) -> None:  # noqa: FBT001 - the server's callback
+        reply = self._streams.get(call)
+        if reply is not None:
+            reply.set_behind(behind=not going)
 
 
 def _render_refusal(error: ProtocolError) -> Response:

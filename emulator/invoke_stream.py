@@ -1,7 +1,7 @@
 """One streamed answer on the invoke port: what the runtime sends as event-stream messages to the caller.
 
-The Lambda API's InvokeWithResponseStream. An answer that the runtime does not stream is sent as one that it did. Whatever
-fails after the first message is told in the last one, `InvokeComplete`: the response's status has gone out by then.
+The Lambda API's InvokeWithResponseStream. An answer that the runtime does not stream is sent as one that it did.
+Whatever fails after the first message is told in the last one, `InvokeComplete`: the status has gone out by then.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .bandwidth import Valve
+from .errors import TooManyRequestsError
 from .event_stream import CONTENT_TYPE, render_complete, render_payload_chunks
 from .http1 import Response
-from .invoke_api import VERSION, render_log, render_outcome
+from .invoke_api import render_log, render_throttled
 
 if TYPE_CHECKING:
     from .connection import HttpServer
@@ -22,13 +23,16 @@ if TYPE_CHECKING:
 class EventStreamReply:
     """A `streams.Sink` for one call, and the `done` of its submission."""
 
-    def __init__(self, server: HttpServer, call: int, *, wants_log: bool, limited: bool) -> None:
+    def __init__(
+        self, server: HttpServer, call: int, request_id: str, *, version: str, wants_log: bool, limited: bool
+    ) -> None:
         self._server = server
         self._call = call
+        self._request_id = request_id
+        self._version = version
         self._wants_log = wants_log
         self._limited = limited
         self._valve: Valve | None = None
-        self.request_id = ""
 
     def begin(self, content_type: str, flow: Flow) -> None:
         """The runtime has begun its answer, whose type is only told where a message has room for it: nowhere."""
@@ -56,10 +60,10 @@ class EventStreamReply:
     def done(self, outcome: Outcome) -> None:
         """The invocation is over."""
         if not outcome.streamed:
-            if outcome.status == 429:  # noqa: PLR2004 - throttled: nothing was run
-                self._server.reply(self._call, render_outcome(outcome, wants_log=False))
+            if outcome.status == TooManyRequestsError.status:
+                self._server.reply(self._call, render_throttled())
                 return
-            self._begin_reply(outcome.request_id)
+            self._begin_reply()
             if outcome.function_error is None:
                 for message in render_payload_chunks(outcome.payload):
                     self._server.send(self._call, message)
@@ -70,10 +74,10 @@ class EventStreamReply:
         )
         self._server.end_reply(self._call)
 
-    def _begin_reply(self, request_id: str = "") -> None:
+    def _begin_reply(self) -> None:
         headers = (
             ("Content-Type", CONTENT_TYPE),
-            ("X-Amzn-RequestId", request_id or self.request_id),
-            ("X-Amz-Executed-Version", VERSION),
+            ("X-Amzn-RequestId", self._request_id),
+            ("X-Amz-Executed-Version", self._version),
         )
         self._server.begin_reply(self._call, Response(200, headers))

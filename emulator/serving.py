@@ -14,25 +14,48 @@ from typing import TYPE_CHECKING, Callable
 
 from .engine import Emulator
 from .invoke_front import InvokeFront
+from .terminal import Readable
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from typing import Union
+
+    from .connection import HttpServer
+    from .function_url import FunctionUrlFront
+    from .http_options import HttpOptions
     from .values import Settings
+
+    Front = Union[InvokeFront, FunctionUrlFront]
+
+_PATH = "/2015-03-31/functions/function/invocations"
 
 _STDOUT = 1
 _STDERR = 2
 
 
-async def serve(settings: Settings, *, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Serve the Invoke API on `host`:`port` (0: a free one) until SIGTERM or SIGINT.
+async def serve(
+    settings: Settings,
+    *,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+    http: HttpOptions | None = None,
+    bandwidth_limited: bool = False,
+    beside: Callable[[Emulator], Awaitable[None]] | None = None,
+) -> None:
+    """Serve callers on `host`:`port` (0: a free one) until SIGTERM or SIGINT.
 
-    The port is taken before the runtime is started, and callers are accepted after. `ready` is given the URL to POST
-    to. The log goes to our stdout, and what the runtime writes to stderr to ours. Raises `ListenError` and
-    `CommandNotStartedError`.
+    They speak the Invoke API; with `http`, any request is an event, and those under way may end after the signal. The
+    port is taken before the runtime is started, and callers are accepted after. `ready` is given the URL to POST to, or
+    to open. The log goes to our stdout, and what the runtime writes to stderr to ours. `beside` runs as long as we
+    serve. Raises `ListenError` and `CommandNotStartedError`.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    emulator = Emulator(settings, log=_writer(_STDOUT), log_error=_writer(_STDERR))
-    front = InvokeFront(emulator)
+    out, error = _writer(_STDOUT), _writer(_STDERR)
+    emulator = Emulator(settings, log=out, log_error=error)
+    front = _make_front(emulator, http, note=out, bandwidth_limited=bandwidth_limited)
+    task: asyncio.Task[None] | None = None
     try:
         host, port = await front.server.listen(host, port)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -40,21 +63,51 @@ async def serve(settings: Settings, *, host: str, port: int, ready: Callable[[st
         async with emulator:
             await front.server.start()
             shown = f"[{host}]" if ":" in host else host
-            ready(f"http://{shown}:{port}/2015-03-31/functions/function/invocations")
+            ready(f"http://{shown}:{port}{_PATH if http is None else '/'}")
+            task = None if beside is None else asyncio.ensure_future(beside(emulator))
             await stop.wait()
+            if http is not None:
+                stop.clear()
+                await _drain(front.server, stop, http.drain_s)
     finally:
+        if task is not None:
+            task.cancel()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
         await front.server.close()
 
 
+def _make_front(
+    emulator: Emulator, http: HttpOptions | None, *, note: Callable[[bytes], None], bandwidth_limited: bool
+) -> Front:
+    if http is None:
+        return InvokeFront(emulator, bandwidth_limited=bandwidth_limited)
+    from .function_url import FunctionUrlFront  # noqa: PLC0415 - only for who asks for it
+
+    return FunctionUrlFront(emulator, http, note=lambda text: note(text.encode()), bandwidth_limited=bandwidth_limited)
+
+
+async def _drain(server: HttpServer, stop: asyncio.Event, limit_s: float) -> None:
+    """Accept nobody any more and let the requests under way end, until the limit or another signal."""
+    server.stop_listening()
+    idle = asyncio.ensure_future(server.wait_idle())
+    stopped = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({idle, stopped}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+    idle.cancel()
+    stopped.cancel()
+
+
 def _writer(fd: int) -> Callable[[bytes], None]:
-    """Write all of it to a descriptor that may be non-blocking; once nobody reads it any more, drop the rest."""
+    """Write all of it to a descriptor that may be non-blocking; once nobody reads it any more, drop the rest.
+
+    A terminal gets it for people, everything else as it is.
+    """
     lost = False
+    readable = Readable() if os.isatty(fd) else None
 
     def write(data: bytes) -> None:
         nonlocal lost
-        view = memoryview(data)
+        view = memoryview(data if readable is None else readable.feed(data))
         while view and not lost:
             try:
                 view = view[os.write(fd, view) :]

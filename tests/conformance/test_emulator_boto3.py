@@ -94,3 +94,59 @@ def test_refusals_have_the_sdks_types(connect: Callable[..., BaseClient]) -> Non
         client.invoke(FunctionName="function", Payload=b"{}", ClientContext="W10=")
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         client.list_functions()
+
+
+def streamed(told: dict[str, object]) -> tuple[bytes, dict[str, str]]:
+    """The whole payload of a stream, and what its end says."""
+    payload, complete = b"", None
+    for event in told["EventStream"]:
+        payload += event.get("PayloadChunk", {}).get("Payload", b"")
+        complete = event.get("InvokeComplete", complete)
+    return payload, complete
+
+
+def test_a_stream(connect: Callable[..., BaseClient]) -> None:
+    """Chunks, version and log arrive, as from the platform."""
+    told = connect("streams").invoke_with_response_stream(FunctionName="function", Payload=b"1", LogType="Tail")
+    assert (told["StatusCode"], told["ExecutedVersion"]) == (200, "$LATEST")
+    payload, complete = streamed(told)
+    assert payload == b"onetwo"
+    assert set(complete) == {"LogResult"}
+    assert told["ResponseMetadata"]["RequestId"] in base64.b64decode(complete["LogResult"]).decode()
+
+
+def test_a_stream_that_breaks_off(connect: Callable[..., BaseClient]) -> None:
+    """What there was of it, and then the runtime's own words in the last event."""
+    payload, complete = streamed(connect("streams").invoke_with_response_stream(FunctionName="f", Payload=b"true"))
+    assert payload == b"onetwo"
+    assert complete["ErrorCode"] == "Unhandled"
+
+
+def test_a_stream_whose_runtime_dies(connect: Callable[..., BaseClient]) -> None:
+    """It is told in the stream: the status has gone out."""
+    client = connect("streams")
+    payload, complete = streamed(client.invoke_with_response_stream(FunctionName="f", Payload=b'"die"'))
+    assert payload == b"one"
+    assert "exit status 7" in json.loads(complete["ErrorDetails"])["errorMessage"]
+
+
+def test_what_is_not_streamed_arrives_as_a_stream(connect: Callable[..., BaseClient]) -> None:
+    """A buffered answer is one chunk, a buffered error is the end."""
+    told = connect("echo").invoke_with_response_stream(FunctionName="function", Payload=b'{"a": 1}')
+    assert streamed(told) == (b'{"a": 1}', {})
+    payload, complete = streamed(connect("error").invoke_with_response_stream(FunctionName="f", Payload=b"{}"))
+    assert (payload, complete["ErrorCode"]) == (b"", "Unhandled")
+    assert json.loads(complete["ErrorDetails"])["errorType"] == "E"
+
+
+def test_a_buffered_call_gets_the_whole_stream(connect: Callable[..., BaseClient]) -> None:
+    """As from the platform: the Invoke operation collects it."""
+    told = connect("streams").invoke(FunctionName="function", Payload=b"1")
+    assert told["Payload"].read() == b"onetwo"
+
+
+def test_a_stream_is_refused_like_any_call(connect: Callable[..., BaseClient]) -> None:
+    """Before anything is run."""
+    client = connect("echo")
+    with pytest.raises(client.exceptions.RequestTooLargeException):
+        client.invoke_with_response_stream(FunctionName="function", Payload=b"x" * (6 * 1024 * 1024 + 101))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator import Settings, answers, invoke_api, memory, report, runtime_api, variables
-from emulator.connection import render_date
+from emulator.dates import render_access_time, render_date
 from emulator.http1 import Request
 from emulator.platform_events import (
     TYPES,
@@ -145,6 +145,7 @@ def test_every_event_has_a_type() -> None:
 def test_dates() -> None:
     """They are UTC and do not follow the locale."""
     assert render_date(784111777) == "Sun, 06 Nov 1994 08:49:37 GMT"
+    assert render_access_time(784111777) == "06/Nov/1994:08:49:37 +0000"
 
 
 def test_variables_of_the_user_win() -> None:
