@@ -32,7 +32,7 @@ BOOTSTRAP = Path(__file__).parents[2] / "bootstrap"
 def test_the_runtime_command_survives(original, argument_count, runtime) -> None:
     """Flags and arguments stay; whatever named the program becomes the script's path."""
     command = emulator_command(original, argument_count, script=SCRIPT, emulator="/var/runtime/emulator/__main__.py")
-    front = [sys.executable, "-S", "/var/runtime/emulator/__main__.py", "--host", "0.0.0.0", "--port", "8080", "--"]
+    front = [sys.executable, "-S", "/var/runtime/emulator/__main__.py", "--host", "0.0.0.0", "--"]
     assert command == [*front, sys.executable, *runtime]
 
 
@@ -64,7 +64,7 @@ def test_without_a_platform_the_emulator_is_started(version, form, tmp_path) -> 
         check=True,
     )
     host, command = process.stdout.splitlines()[:5], process.stdout.splitlines()[5:]
-    assert host == ["--host", "0.0.0.0", "--port", "8080", "--"]
+    assert host == ["--host", "0.0.0.0", "--"]
     assert Path(command[0]).samefile(python)
     assert command[1:] == ["-S", "-W", "ignore", script, "app.handler"]
 
