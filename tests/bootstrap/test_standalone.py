@@ -63,7 +63,7 @@ def test_without_a_platform_the_emulator_is_started(version, form, tmp_path) -> 
         timeout=30,
         check=True,
     )
-    host, command = process.stdout.splitlines()[:5], process.stdout.splitlines()[5:]
+    host, command = process.stdout.splitlines()[:3], process.stdout.splitlines()[3:]
     assert host == ["--host", "0.0.0.0", "--"]
     assert Path(command[0]).samefile(python)
     assert command[1:] == ["-S", "-W", "ignore", script, "app.handler"]
