@@ -190,9 +190,11 @@ def _build(
                 print_bytes(text.encode())
             return
         result = build(config, cache, console, environment=os.environ)
-    if report:
-        write_report(report, describe(result), result.prepared.plan)
-        console.say(f"wrote {report}")
+        if report:
+            from builder.report.observe import observe
+
+            write_report(report, describe(result), result.prepared.plan, observe(result, cache))
+            console.say(f"wrote {report}")
     if sbom or provenance:
         _attest(result, sbom=sbom, provenance=provenance)
     if as_json:

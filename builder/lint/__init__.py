@@ -4,7 +4,7 @@ Rules are rows of `rules.toml`. An image is opened as a `Subject`, its layers ar
 `Finding`s. Nothing of the image is run.
 """
 
-from builder.lint.check import lint
+from builder.lint.check import lint, read_layers
 from builder.lint.finding import Finding, Level, Rule, read_rules
 from builder.lint.gate import check_built, check_ignored, failed, gate
 from builder.lint.render import describe_findings, render_text
@@ -23,6 +23,7 @@ __all__ = [
     "gate",
     "lint",
     "open_subject",
+    "read_layers",
     "read_rules",
     "render_sarif",
     "render_text",

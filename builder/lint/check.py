@@ -29,7 +29,7 @@ def lint(subject: Subject, cache: Cache, *, ignored: Sequence[str] = (), log: st
     Layers that were read before come from the cache.
     """
     findings = [*check_image(subject), *check_log(log)]
-    layers = [contents for layer in subject.layers if (contents := _contents(subject, layer, cache))]
+    layers = read_layers(subject, cache)
     for contents in layers:
         findings += contents.problems
     if len(layers) == len(subject.layers) and not any(one.rule == "damaged-layer" for one in findings):
@@ -38,6 +38,11 @@ def lint(subject: Subject, cache: Cache, *, ignored: Sequence[str] = (), log: st
         findings += check_tree(tree, layers, subject.config)
         findings += check_handler(tree, subject.config, lambda path: _read(subject, tree, path))
     return sort_findings(findings, ignored=ignored)
+
+
+def read_layers(subject: Subject, cache: Cache) -> list[Contents]:
+    """What is in each layer, lowest first, without those whose compression cannot be read here."""
+    return [contents for layer in subject.layers if (contents := _contents(subject, layer, cache))]
 
 
 def _contents(subject: Subject, layer: Layer, cache: Cache) -> Contents | None:
