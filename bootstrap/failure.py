@@ -123,9 +123,18 @@ def _message(error: BaseException) -> str:
             "Return a result, or raise another exception."
         )
     try:
-        return str(error)
+        return str(error) + _trimmed(error)
     except Exception:  # noqa: BLE001  the exception's own __str__ is the user's code
         return f"<unprintable {type(error).__name__} object>"
+
+
+def _trimmed(error: BaseException) -> str:
+    """Say what an error that may be about a missing file or codec owes to the trimming of the image; mostly ""."""
+    if not isinstance(error, (OSError, LookupError)) and not (error.__cause__ or error.__context__):
+        return ""
+    from .trimmed import note  # noqa: PLC0415  few failures can be about it
+
+    return note(error)
 
 
 def _read_frames(traceback: "TracebackType | None") -> "Iterator[StackFrame]":

@@ -15,6 +15,10 @@ from .loop import report_failure, serve
 from .runtime_api import RuntimeApi
 from .settings import Settings, parse_settings, search_path
 
+TYPE_CHECKING = False  # see settings
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _FRAMES_FD = "_LAMBDA_TELEMETRY_LOG_FD"
 _SNAP_START = "snap-start"
 _FOLDER_BIT = 0o040000  # S_IFDIR; `stat` is not loaded for it
@@ -89,10 +93,21 @@ def prepare_interpreter(settings: Settings) -> None:
     for name in ("exit", "quit"):
         if not hasattr(builtins, name):
             setattr(builtins, name, _exit)
+    sys.meta_path.append(_LastFinder)
     # A line is out when it is complete, even if the process is killed; `loop` flushes an unfinished one.
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(line_buffering=True)
+
+
+class _LastFinder:
+    """Asked for a module that nothing else has found; it may have been left out of the image, and then that is said."""
+
+    @staticmethod
+    def find_spec(name: str, path: "Sequence[str] | None" = None, _: object = None) -> None:
+        from .trimmed import explain_import  # noqa: PLC0415  only imports that fail pay for it
+
+        explain_import(name, path, sys._getframe(1))  # noqa: SLF001  how others tell an import from a question
 
 
 def _connect(settings: Settings) -> RuntimeApi:

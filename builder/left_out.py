@@ -1,0 +1,63 @@
+"""What was left out of an image, as the image itself tells it: the file that the runtime reads when an import fails.
+
+Pure: dropped paths with their reasons in, text out, and back. A folder of which nothing was kept stands for all below
+it as long as one reason covers it, so the list stays short. The other reader is `bootstrap/trimmed.py`, which may
+import nothing from here: the form is written down there.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from builder.plan import RUNTIME, How, PlannedFile, PlannedLayer
+
+PATH = f"{RUNTIME}/trimmed.txt"
+
+
+def left_out_file(layers: Iterable[PlannedLayer]) -> PlannedFile | None:
+    """The file of these layers, None when nothing was left out."""
+    layers = tuple(layers)
+    kept = (file.path for layer in layers for file in layer.files)
+    dropped = {path: why for layer in layers for path, why in layer.dropped.items()}
+    if not dropped:
+        return None
+    text = render_left_out(kept, dropped)
+    why = "what was left out, for the messages of imports that fail"
+    return PlannedFile(PATH, "", why, How.CONTENT, content=text.encode("utf-8", "replace"))
+
+
+def render_left_out(kept: Iterable[str], dropped: Mapping[str, str]) -> str:
+    """The list: a line `=REASON` for each group, then its entries, folders with a slash at the end."""
+    groups: dict[str, set[str]] = {}
+    present = {folder for path in kept for folder in _folders(path)}
+    reasons: dict[str, set[str]] = {}
+    for path, why in dropped.items():
+        for folder in _folders(path):
+            reasons.setdefault(folder, set()).add(why)
+    for path, why in dropped.items():
+        whole = (folder for folder in _folders(path) if folder not in present and len(reasons[folder]) == 1)
+        groups.setdefault(_line(why), set()).add(_line(next(whole, path)))
+    return "".join(f"={why}\n" + "".join(f"{entry}\n" for entry in sorted(groups[why])) for why in sorted(groups))
+
+
+def parse_left_out(text: str) -> dict[str, str]:
+    """Entries with their reasons."""
+    found: dict[str, str] = {}
+    why = ""
+    for line in text.splitlines():
+        if line.startswith("="):
+            why = line[1:]
+        elif line:
+            found[line] = why
+    return found
+
+
+def _folders(path: str) -> Iterator[str]:
+    """The folders above a path, the highest first, each with a slash at its end."""
+    end = path.find("/")
+    while end >= 0:
+        yield path[: end + 1]
+        end = path.find("/", end + 1)
+
+
+def _line(text: str) -> str:
+    """A text as a line: a name may hold anything but a NUL and a slash."""
+    return text.replace("\n", "?").replace("\r", "?")

@@ -1,0 +1,52 @@
+"""The list of what was left out: short, exact, and the same text for the builder and the runtime."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bootstrap.trimmed import Trimmed
+from builder.left_out import PATH, left_out_file, parse_left_out, render_left_out
+from builder.plan import How, PlannedFile, PlannedLayer
+
+TESTS, UNUSED = "the package's own tests", "nothing imports it"
+
+
+@pytest.mark.parametrize(
+    ("kept", "dropped", "text"),
+    [
+        (["a/b.py"], {"a/c.py": UNUSED}, f"={UNUSED}\na/c.py\n"),
+        (["a/b.py"], {"a/t/x.py": TESTS, "a/t/u/y.py": TESTS}, f"={TESTS}\na/t/\n"),
+        (["a/t/z.py"], {"a/t/x.py": TESTS, "a/t/u/y.py": TESTS}, f"={TESTS}\na/t/u/\na/t/x.py\n"),
+        (["b"], {"a/t/x.py": TESTS, "a/c.py": UNUSED}, f"={UNUSED}\na/c.py\n={TESTS}\na/t/\n"),
+        ([], {"a\nb": "x\ny"}, "=x?y\na?b\n"),
+    ],
+)
+def test_a_folder_of_one_reason_stands_for_what_was_in_it(kept, dropped, text) -> None:
+    """The highest folder with nothing kept and one reason is listed, else the file."""
+    assert render_left_out(kept, dropped) == text
+
+
+names = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map("/".join)
+
+
+@given(st.sets(names), st.dictionaries(names, st.sampled_from([TESTS, UNUSED])))
+def test_the_runtime_finds_every_dropped_file_and_no_kept_one(kept, dropped) -> None:
+    """What the builder writes is what the runtime reads: each dropped path with its own reason, no kept path."""
+    folders = {path[:end] for path in (*kept, *dropped) for end, sign in enumerate(path) if sign == "/"}
+    kept, dropped = kept - folders, {path: why for path, why in dropped.items() if path not in folders | kept}
+    text = render_left_out(kept, dropped)
+    trimmed = Trimmed(text, "/root")
+    for path, why in dropped.items():
+        entry = trimmed.find(f"/root/{path}")
+        assert entry is not None
+        assert f"({why})" in trimmed.sentence(entry)
+        assert parse_left_out(text)[entry] == why
+    assert not any(trimmed.find(f"/root/{path}") for path in kept)
+
+
+def test_it_is_a_file_of_the_image_when_something_was_left_out() -> None:
+    """Nothing dropped, no file; else it lies beside the runtime, with its content in the plan."""
+    file = PlannedFile("a/b.py", "/x/b.py", "y")
+    assert left_out_file([PlannedLayer("l", (file,))]) is None
+    told = left_out_file([PlannedLayer("l", (file,), {"a/c.py": UNUSED})])
+    assert (told.path, told.how, told.content) == (PATH, How.CONTENT, f"={UNUSED}\na/c.py\n".encode())
