@@ -14,7 +14,7 @@ import asyncio
 import atexit
 import contextlib
 
-from .coroutines import EventLoop, event_loop
+from .coroutines import event_loop
 from .web_request import ALB, parse_request
 from .web_response import render_answer, render_failed_answer, render_failed_stream, render_head
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 
     from .context import LambdaContext
+    from .coroutines import Runner
     from .handler import Handler
     from .logs import LogState
     from .settings import Settings
@@ -61,6 +62,7 @@ def adapt_asgi(application: "Application", settings: "Settings", log_state: "Log
             return _stream(application, scope, request, log_state=log_state)
         return _answer(application, scope, request, log_state=log_state)
 
+    vars(handler)["runs_on_loop"] = True  # for `kinds.is_asynchronous`: its own code does not show it
     return handler
 
 
@@ -234,7 +236,7 @@ class _Lifespan:
                 self._task.result()  # raises what the application raised, which says more
             raise AsgiError(f"Starting the application: found its lifespan failed: {answer.get('message')!r}.")
 
-    def stop_at_exit(self, loop: EventLoop) -> None:
+    def stop_at_exit(self, loop: "Runner") -> None:
         """Let the application end what it began; whatever goes wrong is logged, for there is nobody to tell."""
         if self._task is not None and not self._task.done():
             with contextlib.suppress(Exception):

@@ -8,9 +8,10 @@ call per message then. Python's own `settimeout` would add five to each invocati
 """
 
 import _socket
+import posix
 import sys
 
-from .errors import ProtocolError, UnreachableError
+from .errors import ProtocolError, StrayForkError, UnreachableError
 from .wire import ResponseReader, maybe_parse_whole
 
 TYPE_CHECKING = False  # see settings
@@ -24,6 +25,8 @@ _REPEATABLE_BYTES = 64 * 1024  # of a stream: a hang-up since the last answer sh
 _JOIN_BYTES_MAX = 256 * 1024  # a smaller body travels in one buffer with its head; copying a larger one costs more
 _ACCEPTED = 202
 _REMEMBERED_BYTES_MAX = 1024  # an answer to a result is a line of JSON and its head
+_LOST_DESCRIPTOR = (9, 88)  # EBADF, ENOTSOCK: the function has closed it, or opened something else in its place
+_STANDARD_DESCRIPTORS = 3
 _TIMEVAL_WORD_BYTES = 8  # struct timeval is two C longs; Lambda has 64-bit processors only
 
 
@@ -46,6 +49,7 @@ class Connection:
         "_reused",
         "_silence_limit_s",
         "_socket",
+        "abandoned",
     )
 
     def __init__(self, host: str, port: int, *, silence_limit_s: int = SILENCE_LIMIT_S) -> None:
@@ -58,6 +62,21 @@ class Connection:
         self._body = b""
         self._accepted_bytes = b""
         self._accepted: Response | None = None
+        self.abandoned = False
+
+    def abandon(self) -> None:
+        """Leave the connection to the parent: called in every process that the function forks."""
+        self.abandoned = True
+        self.close()
+
+    def interrupt(self) -> None:
+        """End a `receive` that waits in another thread, as if the peer had closed."""
+        socket = self._socket
+        if socket is not None:
+            try:
+                socket.shutdown(_socket.SHUT_RDWR)
+            except OSError:
+                return  # gone already
 
     def send(self, head: bytes, body: bytes = b"") -> None:
         """Write one whole request. Raises UnreachableError when there is no peer to write to."""
@@ -94,7 +113,7 @@ class Connection:
             if response is not None:
                 return response
             self.close()
-            if data or not self._reused:
+            if data or not (self._reused or self.abandoned):
                 raise UnreachableError(
                     f"Waiting for the Runtime API at {self._host!r} port {self._port}: found the connection "
                     f"closed {'in the middle of' if data else 'before'} the answer. "
@@ -139,6 +158,8 @@ class Connection:
             self._socket = None
 
     def _open(self) -> "_socket.socket":
+        if self.abandoned:
+            raise StrayForkError
         try:
             # The host as bytes: for a str, Python loads its IDNA codec (9 ms).
             addresses = _socket.getaddrinfo(self._host.encode(), self._port, 0, _socket.SOCK_STREAM)
@@ -147,7 +168,7 @@ class Connection:
         failure: OSError | None = None
         for family, kind, protocol, _, address in addresses:
             try:
-                self._socket = self._connect(_socket.socket(family, kind, protocol), address)
+                self._socket = self._connect(_off_standard(_socket.socket(family, kind, protocol)), address)
             except OSError as error:  # noqa: PERF203  one or two addresses, once
                 failure = error
             else:
@@ -184,6 +205,12 @@ class Connection:
     def _write_failed(self, error: OSError) -> None:
         if isinstance(error, (BrokenPipeError, ConnectionResetError)):
             # The peer may have answered and closed before it read everything (413): `receive` will tell.
+            return
+        if error.errno in _LOST_DESCRIPTOR and self._reused and self._socket is not None:
+            self._socket.detach()  # the number is somebody else's now
+            self._socket = None
+            self._reused = False
+            self._write(self._open())
             return
         self.close()
         if isinstance(error, BlockingIOError):
@@ -268,6 +295,20 @@ class Connection:
             f"Connecting to the Runtime API at {self._host!r} port {self._port}: found {error!r}. "
             "Check AWS_LAMBDA_RUNTIME_API, and that the platform is running."
         )
+
+
+def _off_standard(socket: "_socket.socket") -> "_socket.socket":
+    """Return the socket under a number above 2; what the function closed of 0 to 2 becomes /dev/null.
+
+    What it prints would go to the platform otherwise.
+    """
+    while socket.fileno() < _STANDARD_DESCRIPTORS:
+        low = socket.detach()
+        socket = _socket.socket(fileno=_socket.dup(low))
+        null = posix.open("/dev/null", posix.O_RDWR)
+        posix.dup2(null, low)
+        posix.close(null)
+    return socket
 
 
 def _has_answer(socket: "_socket.socket") -> bool:

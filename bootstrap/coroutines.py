@@ -16,10 +16,20 @@ import warnings
 
 TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine, Generator, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
     from types import TracebackType
+    from typing import NoReturn, Protocol
 
     from .logs import LogState
+
+    class Runner(Protocol):
+        """What runs the awaitables of one thread: an EventLoop, or its share of another thread's."""
+
+        def run(self, awaitable: object) -> object:
+            """Return the result, or raise."""
+
+        async def call_outside(self, function: "Callable[[object], bool]", argument: object) -> bool:
+            """Call what may block."""
 
     Work = Generator[object, None, object] | Coroutine[object, object, object]
 
@@ -49,16 +59,14 @@ class EventLoop:
         work: Awaitable[object] = awaitable  # type: ignore[assignment]  # asyncio says what is wrong with others
         try:
             return self._loop.run_until_complete(work)
-        except asyncio.CancelledError as error:
-            raise CancelledError(
-                "Running the handler: found it cancelled, by itself or by a library. "
-                "Catch asyncio.CancelledError where that is expected."
-            ) from error
         except BaseException as error:  # noqa: BLE001  it goes on, shortened
-            # Without asyncio's own frames, as `failure` hides ours: the trace begins in the user's code.
-            raise error.with_traceback(_without_leading_frames(error.__traceback__)) from error.__cause__
+            raise_shortened(error)
         finally:
             self._report_failed()
+
+    async def call_outside(self, function: "Callable[[object], bool]", argument: object) -> bool:
+        """Call what waits for the platform. Nothing else is on this loop that would have to go on meanwhile."""
+        return function(argument)
 
     def _make_task(self, loop: asyncio.AbstractEventLoop, work: "Work", **options: object) -> "asyncio.Future[object]":
         task = asyncio.Task(work, loop=loop, **options)  # type: ignore[arg-type]  # whatever this Python passes
@@ -66,14 +74,22 @@ class EventLoop:
         return task
 
     def _note(self, task: "asyncio.Future[object]") -> None:
-        if not task.cancelled() and _is_unretrieved(task):
-            self._failed.append(task)
+        if not task.cancelled() and is_unretrieved(task):
+            self.keep_failed(task)
+
+    def keep_failed(self, task: "asyncio.Future[object]") -> None:
+        """Remember a failed task until the invocation ends."""
+        self._failed.append(task)
 
     def _report_failed(self) -> None:
         failed, self._failed = self._failed, []
         for task in failed:
-            if _is_unretrieved(task):  # else somebody has awaited it since
-                self._report(task.exception())
+            self.report_unretrieved(task)
+
+    def report_unretrieved(self, task: "asyncio.Future[object]") -> None:
+        """Log the failure of a task, unless somebody has asked for it."""
+        if is_unretrieved(task):
+            self._report(task.exception())
 
     def _handle(self, loop: asyncio.AbstractEventLoop, context: "Mapping[str, object]") -> None:
         """Log what asyncio itself finds: a callback that raised, a failed future that was thrown away."""
@@ -90,16 +106,40 @@ class EventLoop:
             report_failure(error, self._log_state)
 
 
+def raise_shortened(error: BaseException) -> "NoReturn":
+    """Raise the exception of a coroutine as its caller is to see it, a cancellation as ours."""
+    if isinstance(error, asyncio.CancelledError):
+        raise CancelledError(
+            "Running the handler: found it cancelled, by itself or by a library. "
+            "Catch asyncio.CancelledError where that is expected."
+        ) from error
+    # Without asyncio's own frames, as `failure` hides ours: the trace begins in the user's code.
+    raise error.with_traceback(_without_leading_frames(error.__traceback__)) from error.__cause__
+
+
 # One per thread, because a loop belongs to the thread that runs it.
 _local = threading.local()
 
 
-def event_loop(log_state: "LogState") -> EventLoop:
+def event_loop(log_state: "LogState") -> "Runner":
     """Return this thread's loop, made on first use; `log_state` is where its failures are logged."""
-    found: EventLoop | None = getattr(_local, "loop", None)
+    found: Runner | None = getattr(_local, "loop", None)
     if found is None:
-        found = _local.loop = EventLoop(_usable_loop(), log_state)
+        found = _local.loop = _class_of_loop(log_state)(_usable_loop(), log_state)
     return found
+
+
+def _class_of_loop(log_state: "LogState") -> "type[EventLoop]":
+    if log_state.serves_many and threading.current_thread() is threading.main_thread():
+        from .shared_loop import SharedEventLoop  # noqa: PLC0415  it needs this module
+
+        return SharedEventLoop
+    return EventLoop
+
+
+def use_loop(loop: "Runner") -> None:
+    """Have `event_loop` return this one in this thread."""
+    _local.loop = loop
 
 
 def _usable_loop() -> asyncio.AbstractEventLoop:
@@ -123,6 +163,7 @@ def _without_leading_frames(traceback: "TracebackType | None") -> "TracebackType
     return found or traceback
 
 
-def _is_unretrieved(task: "asyncio.Future[object]") -> bool:
+def is_unretrieved(task: "asyncio.Future[object]") -> bool:
+    """Whether the task has failed, and nobody has asked for its exception."""
     # There is no public way to ask: `exception()` counts as having asked for it.
     return bool(getattr(task, "_log_traceback", False))

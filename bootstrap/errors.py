@@ -4,24 +4,28 @@
     ├── StartError                      whoever starts the process: arguments, environment, image
     │   ├── NoHandlerError              exit 2    (the code of a usage error)
     │   ├── NoEmulatorError             exit 72   (EX_OSFILE)
-    │   └── MalformedAddressError       exit 78   (EX_CONFIG)
+    │   └── MalformedSettingError       exit 78   (EX_CONFIG)
     ├── PlatformError                   the other end of the Runtime API
     │   ├── UnreachableError            exit 69   (EX_UNAVAILABLE)
     │   ├── ProtocolError               exit 76   (EX_PROTOCOL)
     │   └── RefusedError                exit 77   (EX_NOPERM)
+    ├── WorkersError                    exit 70   (EX_SOFTWARE), the function's author: its processes die
+    ├── StrayForkError                  exit 71   (EX_OSERR), likewise: a child that goes on as if it were its parent
     ├── FunctionError                   the function's author
     │   ├── MalformedHandlerNameError   Runtime.MalformedHandlerName
     │   ├── BuiltInModuleConflictError  Runtime.BuiltInModuleConflict
     │   ├── ImportModuleError           Runtime.ImportModuleError
     │   ├── UserCodeSyntaxError         Runtime.UserCodeSyntaxError
     │   ├── HandlerNotFoundError        Runtime.HandlerNotFound
+    │   ├── UnsuitableHandlerError      Runtime.UnsuitableHandler
+    │   ├── WorkerExitError             Runtime.ExitError
     │   ├── MarshalError                Runtime.MarshalError
     │   └── ResponseTooLargeError       Function.ResponseSizeTooLarge
     └── EventError                      whoever invoked the function
         ├── UnmarshalError              Runtime.UnmarshalError
         └── ContextUnmarshalError       Runtime.LambdaContextUnmarshalError
 
-The first two branches end the process with their exit code (sysexits.h where a name fits; 1, 64 and 65
+All but the last two branches end the process with their exit code (sysexits.h where a name fits; 1, 64 and 65
 belong to init and snapshot errors, as in awslambdaric). The last two travel to the platform under their wire
 type. An exception of the user's handler is none of these: it travels under its own class name.
 """
@@ -59,10 +63,28 @@ class NoEmulatorError(StartError):
     exit_code = 72
 
 
-class MalformedAddressError(StartError):
-    """`AWS_LAMBDA_RUNTIME_API` is not `host:port`."""
+class MalformedSettingError(StartError):
+    """An environment variable does not say what it has to."""
 
     exit_code = 78
+
+
+class WorkersError(BootstrapError):
+    """The processes that serve events end faster than it makes sense to replace them."""
+
+    exit_code = 70
+
+
+class StrayForkError(BootstrapError):
+    """A process that the function forked has returned from the handler; only its parent may answer."""
+
+    exit_code = 71
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Answering: found a process that the function has forked, and that has returned from the handler as if it "
+            "were its parent. End it with os._exit."
+        )
 
 
 class PlatformError(BootstrapError):
@@ -138,6 +160,18 @@ class HandlerNotFoundError(FunctionError):
     """The module has no such attribute."""
 
     wire_type = "Runtime.HandlerNotFound"
+
+
+class UnsuitableHandlerError(FunctionError):
+    """The handler cannot be called in the way that FIRKIN_CONCURRENCY asks for."""
+
+    wire_type = "Runtime.UnsuitableHandler"
+
+
+class WorkerExitError(FunctionError):
+    """The process that ran an invocation has ended. The wire type is the one the platform itself uses."""
+
+    wire_type = "Runtime.ExitError"
 
 
 class MarshalError(FunctionError):

@@ -67,6 +67,15 @@ def recognise(handler: object) -> str:
     return "live" if code.co_flags & _GENERATOR_FLAG else "other"
 
 
+def is_asynchronous(handler: object) -> bool:
+    """Whether calling it gives something to await: its code says so, or that of what a decorator has wrapped."""
+    while handler is not None:
+        if hasattr(handler, "runs_on_loop") or recognise(handler) in ("asgi", "async"):
+            return True
+        handler = getattr(handler, "__wrapped__", None)
+    return False
+
+
 def _signature(handler: object) -> "tuple[CodeType | None, tuple[str, ...], int]":
     """Return the code of a call, its positional parameters without `self`, and how many of them are required."""
     function, skipped = handler, 0

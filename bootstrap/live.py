@@ -15,6 +15,7 @@ TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from .coroutines import Runner
     from .invocation import Invocation
     from .logs import LogState
     from .runtime_api import RuntimeApi
@@ -94,7 +95,8 @@ def _pump(body: object, stream: ResponseStream, log_state: "LogState") -> None:
         from .coroutines import event_loop  # noqa: PLC0415  it loads asyncio
 
         asynchronous: AsyncIterator[object] = body  # type: ignore[assignment]  # it has __anext__
-        event_loop(log_state).run(_pump_asynchronously(asynchronous, stream))
+        loop = event_loop(log_state)
+        loop.run(_pump_asynchronously(asynchronous, stream, loop))
         return
     items: Iterator[object] = body  # type: ignore[assignment]  # it has __next__
     try:
@@ -111,16 +113,16 @@ def _pump(body: object, stream: ResponseStream, log_state: "LogState") -> None:
             close()
 
 
-async def _pump_asynchronously(items: "AsyncIterator[object]", stream: ResponseStream) -> None:
-    # In one task from beginning to end: timeouts and task groups that span a `yield` depend on it. While a
-    # chunk waits for its reader nothing else runs on the loop, which is what holds its producers back.
+async def _pump_asynchronously(items: "AsyncIterator[object]", stream: ResponseStream, loop: "Runner") -> None:
+    # In one task from beginning to end: timeouts and task groups that span a `yield` depend on it. While a chunk
+    # waits for its reader nothing else of this invocation runs, which is what holds its producers back.
     try:
         while True:
             try:
                 item = await items.__anext__()
             except StopAsyncIteration:
                 break
-            if not stream.put(item):
+            if not await loop.call_outside(stream.put, item):
                 break
     finally:
         close = getattr(items, "aclose", None)

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _STDOUT = 1
-WARNING, ERROR = 30, 40  # the numbers of `logging`
+DEBUG, WARNING, ERROR = 10, 30, 40  # the numbers of `logging`
 # Frame types by AWS: the format in the last bit, the level above it (awslambdaric, lambda_runtime_log_utils.py).
 _FRAME_TYPE = 0xA55A0000
 _TEXT_BIT = 1
-# From which level on a record of ours is shown; a name that `logging` does not know filters nothing.
-_LEVELS_ABOVE_WARNING = ("ERROR", "CRITICAL", "FATAL")
+# From which level on a record of ours is shown; for other names it is the root logger's own, WARNING.
+_THRESHOLDS = {"TRACE": 10, "DEBUG": 10, "INFO": 20, "ERROR": 40, "CRITICAL": 50, "FATAL": 50}
+_NAMES = {DEBUG: "DEBUG", WARNING: "WARNING"}
 
 
 class LogState:
@@ -34,6 +35,8 @@ class LogState:
     """
 
     __slots__ = ("frames_fd", "json", "level", "raw_utf8", "request_id", "tenant_id")
+
+    serves_many = False  # whether several invocations are current at once
 
     def __init__(
         self, level: str = "", *, json: bool = False, raw_utf8: bool = False, frames_fd: "int | None" = None
@@ -69,20 +72,20 @@ def render_frame(text: str, *, level: int, json: bool, epoch_s: float) -> bytes:
     return kind.to_bytes(4, "big") + len(data).to_bytes(4, "big") + int(epoch_s * 1e6).to_bytes(8, "big") + data
 
 
-def write_warning(state: LogState, message: str) -> None:
-    """Write a record of the runtime's own at level WARNING, in the format that the function's have."""
-    if state.level in _LEVELS_ABOVE_WARNING:
+def write_notice(state: LogState, level: int, message: object) -> None:
+    """Write a record of the runtime's own, at DEBUG or WARNING, in the format that the function's have."""
+    if level < _THRESHOLDS.get(state.level, WARNING):
         return
-    now = time.time()
+    now, name = time.time(), _NAMES[level]
     if state.json:
         from .payload import render_json  # noqa: PLC0415  only failures come here
 
-        fields = {"timestamp": render_timestamp(now), "level": "WARNING", "message": message, "logger": "root"}
+        fields = {"timestamp": render_timestamp(now), "level": name, "message": message, "logger": "root"}
         text = render_json({**fields, "requestId": state.request_id}, raw_utf8=True).decode() + "\n"
     else:
-        text = render_line("WARNING", message, epoch_s=now, request_id=state.request_id)
+        text = render_line(name, str(message), epoch_s=now, request_id=state.request_id)
     # Framed with its level only where levels are in use, as awslambdaric does it.
-    write_record(state, text, level=WARNING if state.json or state.level else 0)
+    write_record(state, text, level=level if state.json or state.level else 0)
 
 
 def write_record(state: LogState, text: str, *, level: int) -> None:

@@ -13,6 +13,7 @@ from .termination import Termination
 TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     from .failure import Failure
     from .handler import Handler
@@ -23,20 +24,22 @@ if TYPE_CHECKING:
 
 _TRACE_ID = b"_X_AMZN_TRACE_ID"  # where the X-Ray SDK and OpenTelemetry look
 # The process of these is kept for later between init and the first event: init is where work is free of wait.
+_OWN_FOLDER = __file__.rpartition("/")[0] + "/"
+_own_modules: "dict[str, ModuleType]" = {}
 _KEPT_FOR_LATER = ("provisioned-concurrency", "snap-start")
 
 
 def serve(api: "RuntimeApi", handler: "Handler", settings: "Settings", log_state: "LogState") -> None:
     """Serve events for ever. Raises PlatformError when the platform can no longer be talked to."""
     if settings.initialization_type in _KEPT_FOR_LATER:
-        _load_invocation()
+        load_invocation()
     termination = Termination()
     termination.listen()
     termination.begin_waiting()
     # Init ends here, for the platform's clock. On demand an event is waiting already, and what its invocation
     # needs loads while the platform fetches it.
     api.request_next()
-    _load_invocation()
+    load_invocation()
     from .invocation import invoke, parse_invocation  # noqa: PLC0415  loaded by the line above
 
     while True:
@@ -53,8 +56,12 @@ def serve(api: "RuntimeApi", handler: "Handler", settings: "Settings", log_state
         del response, invocation  # a large event is not kept through an idle time
 
 
-def _load_invocation() -> None:
+def load_invocation() -> None:
+    """Load what every invocation needs, and remember it: a function may empty `sys.modules`."""
     from . import invocation  # noqa: F401, PLC0415  loads payload and context too
+
+    prefix = f"{__package__}."
+    _own_modules.update((name, module) for name, module in sys.modules.items() if f"{name}.".startswith(prefix))
 
 
 def answer(
@@ -71,6 +78,7 @@ def answer(
         try:
             body, content_type = invoke(handler, invocation, settings)
         except MarshalError as unrendered:
+            sys.modules.update(_own_modules)
             from .live import finish  # noqa: PLC0415  results to run or to stream; no plain value comes here
 
             rendered = finish(api, invocation, unrendered, settings=settings, log_state=log_state)
@@ -82,6 +90,8 @@ def answer(
     except AnsweredExit as answered:
         raise answered.reason from None
     except BaseException as error:  # the user's handler; an exit has to be answered first
+        if api.abandoned:
+            raise  # in a child process of the function's, which ends as it would anywhere
         api.post_error(invocation, report_failure(error, log_state))
         if isinstance(error, (SystemExit, KeyboardInterrupt)):
             raise
@@ -96,9 +106,13 @@ def answer(
 
 def report_failure(error: BaseException, log_state: "LogState") -> "Failure":
     """Log `error` and return what the platform is to be told."""
-    from .failure import describe_failure  # noqa: PLC0415  only failures pay for it
-
-    failure = describe_failure(error, working_directory=posix.getcwd())
+    if isinstance(error, MemoryError):
+        _release_frames(error)  # what filled the memory is mostly a local of the function's
+    try:
+        failure = _describe(error)
+    except Exception:  # noqa: BLE001  no memory or no descriptor left: the function's locals hold them
+        _release_frames(error)
+        failure = _describe(error)
     framed = log_state.frames_fd is not None
     if log_state.json:
         now = render_timestamp(time.time())
@@ -107,6 +121,29 @@ def report_failure(error: BaseException, log_state: "LogState") -> "Failure":
         record = failure.text_record("\n") if framed else failure.text_record()
     write_record(log_state, record if framed else record + "\n", level=ERROR)
     return failure
+
+
+def _describe(error: BaseException) -> "Failure":
+    sys.modules.update(_own_modules)
+    from .failure import describe_failure  # noqa: PLC0415  only failures pay for it
+
+    return describe_failure(error, working_directory=_working_directory())
+
+
+def _release_frames(error: BaseException) -> None:
+    """Let go of the local variables in the error's traceback; its lines stay known."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        if not traceback.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):  # ours are still at work
+            traceback.tb_frame.clear()
+        traceback = traceback.tb_next
+
+
+def _working_directory() -> str:
+    try:
+        return posix.getcwd()
+    except OSError:  # the function has deleted it
+        return ""
 
 
 def set_trace_id(trace_id: "str | None") -> None:

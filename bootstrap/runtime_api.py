@@ -47,6 +47,15 @@ class RuntimeApi:
             f"/response HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: {_USER_AGENT}\r\nContent-Type: "
         )
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether this is a process forked by the function, in which nothing may be said to the platform."""
+        return self._connection.abandoned
+
+    def interrupt(self) -> None:
+        """End a `read_next` that waits in another thread: it raises UnreachableError, or asks once more."""
+        self._connection.interrupt()
+
     def request_next(self) -> None:
         """Ask for the next event without waiting for it.
 
@@ -88,6 +97,13 @@ class RuntimeApi:
     def post_error(self, invocation: "Invocation", failure: "Failure") -> None:
         """Post the failure of one invocation."""
         _require_success("posting the error", self._post_error(invocation, failure))
+
+    def post_error_for(self, request_id: str, invocation_id: str, failure: "Failure") -> None:
+        """Post the failure of an invocation of which only the ids are known."""
+        body = failure.body(request_id, raw_utf8=self._raw_utf8)
+        echo = {_INVOCATION_ID: invocation_id} if invocation_id else {}
+        response = self._post(f"invocation/{request_id}/error", body, {**_error_headers(failure), **echo}, None)
+        _require_success("posting the error of a process that has ended", response)
 
     def post_error_after_413(self, invocation: "Invocation", failure: "Failure") -> None:
         """Post the failure of an invocation whose response was refused as too large; any answer will do.

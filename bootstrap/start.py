@@ -7,13 +7,14 @@ import builtins
 import posix
 import sys
 
-from .connection import Connection
-from .errors import INIT_ERROR_EXIT_CODE, PlatformError, StartError
+from .connection import SILENCE_LIMIT_S, Connection
+from .errors import INIT_ERROR_EXIT_CODE, PlatformError, StartError, StrayForkError, WorkersError
 from .handler import load_handler
-from .logs import LogState, watch_logging, write_warning
+from .logs import WARNING, LogState, watch_logging, write_notice
 from .loop import report_failure, serve
 from .runtime_api import RuntimeApi
 from .settings import Settings, parse_settings, search_path
+from .termination import leave_fork
 
 TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _FOLDER_BIT = 0o040000  # S_IFDIR; `stat` is not loaded for it
 _FILE_TYPE_MASK = 0o170000  # S_IFMT
 
 # Starts as awslambdaric's does, which people filter for; the rest is about an image that brings its runtime.
-_INIT_WARNING = (
+INIT_WARNING = (
     "LAMBDA_WARNING: Unhandled exception. The most likely cause is an issue in the function code. "
     "The runtime is part of the image, so no runtime update can have caused it without a new image.\r"
 )
@@ -39,9 +40,15 @@ def main(script: str) -> int:
             from .standalone import exec_emulator  # noqa: PLC0415  never on Lambda
 
             exec_emulator(script)
+        if settings.max_concurrency is not None:
+            from .pool import serve_concurrently  # noqa: PLC0415  managed instances only
+
+            return serve_concurrently(settings)
         return run(settings)
-    except (StartError, PlatformError) as error:
-        print(f"firkin bootstrap: {error}", file=sys.stderr)  # noqa: T201  the last words of the process
+    except StrayForkError as error:
+        leave_fork(error)
+    except (StartError, PlatformError, WorkersError) as error:
+        _say(error)
         return error.exit_code
 
 
@@ -52,12 +59,12 @@ def run(settings: Settings) -> int:
         settings.log_level, json=settings.json_logs, raw_utf8=settings.raw_utf8, frames_fd=take_frames_fd()
     )
     watch_logging(log_state)
-    api = _connect(settings)
+    api = connect(settings)
     try:
         # Before the first /next: the platform takes an init error only until then.
         handler = load_handler(settings, log_state)
     except BaseException as error:  # the user's module; an exit has to be reported first
-        write_warning(log_state, _INIT_WARNING)
+        write_notice(log_state, WARNING, INIT_WARNING)
         api.post_init_error(report_failure(error, log_state))
         if isinstance(error, (SystemExit, KeyboardInterrupt)):
             raise
@@ -110,10 +117,17 @@ class _LastFinder:
         explain_import(name, path, sys._getframe(1))  # noqa: SLF001  how others tell an import from a question
 
 
-def _connect(settings: Settings) -> RuntimeApi:
+def connect(settings: Settings, *, silence_limit_s: int = SILENCE_LIMIT_S) -> RuntimeApi:
+    """Return the Runtime API's calls, over a connection that no process forked by the function can use."""
     host, port = settings.runtime_api or ("", 0)
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return RuntimeApi(Connection(host, port), authority=authority, raw_utf8=settings.raw_utf8)
+    connection = Connection(host, port, silence_limit_s=silence_limit_s)
+    posix.register_at_fork(after_in_child=connection.abandon)
+    return RuntimeApi(connection, authority=authority, raw_utf8=settings.raw_utf8)
+
+
+def _say(error: Exception) -> None:
+    print(f"firkin bootstrap: {error}", file=sys.stderr)  # noqa: T201  the last words of the process
 
 
 def _environment() -> "dict[str, str]":

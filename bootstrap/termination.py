@@ -6,11 +6,16 @@ a container, ignore the signal until somebody loses patience. A handler that the
 """
 
 import posix
+import sys
+
+from .errors import StrayForkError
+from .logs import flush_output
 
 TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
     import signal as _signal  # typeshed knows the public module only
     from types import FrameType
+    from typing import NoReturn
 else:
     import _signal
 
@@ -46,3 +51,20 @@ class Termination:
         self._requested = True
         if self.waiting:
             raise SystemExit(EXIT_CODE)
+
+
+def leave_fork(error: "BaseException | None") -> "NoReturn":
+    """End a process that the function has forked, and that has left the handler, as Python ends any other.
+
+    `error` is what it left by, None for a return. Without exit hooks: they are the parent's, as after `os._exit`.
+    """
+    code = 1
+    if error is None or isinstance(error, StrayForkError):
+        code = StrayForkError.exit_code
+        print(f"firkin bootstrap: {error or StrayForkError()}", file=sys.stderr)  # noqa: T201  its last words
+    elif isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
+        code = error.code or 0
+    else:
+        sys.excepthook(type(error), error, error.__traceback__)
+    flush_output()
+    posix._exit(code)  # noqa: SLF001  the public name is in `os`, which is not loaded

@@ -40,6 +40,9 @@ def adapt_wsgi(application: "Application", settings: "Settings", log_state: "Log
     def handler(event: object, context: "LambdaContext") -> object:
         request = parse_request(event)
         environ = render_environ(request)
+        if settings.max_concurrency is not None:
+            by_processes = settings.concurrency_mode == "processes"
+            environ["wsgi.multiprocess"], environ["wsgi.multithread"] = by_processes, not by_processes
         environ["aws.event"], environ["aws.context"] = event, context
         if settings.streams_web_responses and request.kind != ALB:
             return _stream(application, environ, log_state)

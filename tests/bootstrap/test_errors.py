@@ -14,14 +14,14 @@ def leaves(root: type[BootstrapError] = BootstrapError) -> list[type[BootstrapEr
 def test_exit_codes_are_unique_and_free() -> None:
     """No two causes end the process alike, and none like an init or a snapshot error (1, 64, 65) or success."""
     codes = [leaf.exit_code for leaf in leaves() if hasattr(leaf, "exit_code")]
-    assert len(codes) == 6
+    assert len(codes) == 8
     assert len(set(codes) | {0, 1, 64, 65}) == len(codes) + 4
 
 
 def test_wire_types_are_unique_and_kept_by_the_platform() -> None:
     """Every type begins as the platform demands, Runtime. or Function. and a capital letter."""
     types = [leaf.wire_type for leaf in leaves() if hasattr(leaf, "wire_type")]
-    assert len(set(types)) == len(types) == 9
+    assert len(set(types)) == len(types) == 11
     assert all(t.startswith(("Runtime.", "Function.")) and t.partition(".")[2][0].isupper() for t in types)
 
 

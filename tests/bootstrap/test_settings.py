@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bootstrap.errors import MalformedAddressError, NoHandlerError
+from bootstrap.errors import MalformedSettingError, NoHandlerError
 from bootstrap.settings import Settings, parse_address, parse_settings, search_path
 
 
@@ -45,7 +45,7 @@ def test_addresses(text, address) -> None:
 @pytest.mark.parametrize("text", ["", "host", "host:", ":80", "::1:80", "host:0", "host:65536", "h:8o", "h:\u00b2"])
 def test_malformed_addresses(text) -> None:
     """Anything else is refused with the variable's name, what it holds, and an example."""
-    with pytest.raises(MalformedAddressError, match=r"AWS_LAMBDA_RUNTIME_API: found .*127\.0\.0\.1:9001"):
+    with pytest.raises(MalformedSettingError, match=r"AWS_LAMBDA_RUNTIME_API: found .*127\.0\.0\.1:9001"):
         parse_address(text)
 
 
