@@ -40,6 +40,7 @@ class Connection:
     """
 
     __slots__ = (
+        "__weakref__",
         "_accepted",
         "_accepted_bytes",
         "_body",

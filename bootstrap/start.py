@@ -3,6 +3,7 @@
 Nothing is imported here that an invocation does not need: each module counts in every cold start.
 """
 
+import _weakref
 import builtins
 import posix
 import sys
@@ -122,8 +123,14 @@ def connect(settings: Settings, *, silence_limit_s: int = SILENCE_LIMIT_S) -> Ru
     host, port = settings.runtime_api or ("", 0)
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     connection = Connection(host, port, silence_limit_s=silence_limit_s)
-    posix.register_at_fork(after_in_child=connection.abandon)
+    reference = _weakref.ref(connection)  # what is registered outlives the interpreter, and 3.9 dies of a socket in it
+    posix.register_at_fork(after_in_child=lambda: _abandon(reference()))
     return RuntimeApi(connection, authority=authority, raw_utf8=settings.raw_utf8)
+
+
+def _abandon(connection: "Connection | None") -> None:
+    if connection is not None:
+        connection.abandon()
 
 
 def _say(error: Exception) -> None:

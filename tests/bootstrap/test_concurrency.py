@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +14,9 @@ from tests.bootstrap.concurrent_server import ConcurrentServer, end, event, runn
 from tests.bootstrap.recording_server import Request, render
 from tests.bootstrap.runtime_process import VERSIONS, require_python, run_runtime, write_function
 from tests.bootstrap.web_events import v2
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TERMINATED = 143
 # Every handler waits until all four are in it, so that a runtime which serves one after the other never ends.
@@ -42,7 +44,7 @@ async def asynchronous(event, context):
     inside += 1
     while inside < 4:
         await asyncio.sleep(0.01)
-    await asyncio.to_thread(logging.error, "thread of %s", context.aws_request_id) if hasattr(asyncio, "to_thread") else 0
+    await asyncio.to_thread(logging.error, "thread of %s", context.aws_request_id)
     return tell(context, loop=id(asyncio.get_running_loop()))
 @functools.wraps(asynchronous)
 def decorated(event, context):
