@@ -37,6 +37,14 @@ Which module does what, in the order of a start:
 | `web_response`| a response → the answer its sender understands                | for web applications    |
 | `asgi`, `wsgi`| an application as a handler                                   | for their applications  |
 | `command`     | a command as a handler                                        | for `exec:`             |
+| `pool`        | many events at once: the parent of the workers                | for managed instances   |
+| `records`     | what each worker is at, in shared memory                      | the same                |
+| `supervisor`  | workers are started, watched, replaced, ended                 | the same                |
+| `worker`      | the life of one worker                                        | the same                |
+| `polling`     | next, invoke, answer, where one refusal ends nothing          | the same                |
+| `shared`      | one worker, a thread for each event                           | for threads and loops   |
+| `isolation`   | request id, tenant and trace id of each invocation            | the same                |
+| `shared_loop` | one event loop under many threads                             | for `async def` there   |
 | `failure`     | an exception → error body, X-Ray cause, log record            | with the first failure  |
 """
 
