@@ -4,6 +4,7 @@ An error of the platform's leaves the loop and ends the process. Anything else i
 """
 
 import posix
+import sys
 import time
 
 from .errors import AnsweredExit, MarshalError, PlatformError, ResponseTooLargeError
