@@ -9,6 +9,7 @@ main thread raises what the first of them ended with.
 """
 
 import _thread
+import queue
 import threading
 import time
 
@@ -107,7 +108,7 @@ class _Turn:
 class _Crew(Termination):
     """The threads, and the main thread that waits for them or runs the loop."""
 
-    __slots__ = ("_ended", "_errors", "_loop", "_threads", "_turns", "ending")
+    __slots__ = ("_ended", "_errors", "_loop", "_news", "_threads", "_turns", "ending")
 
     def __init__(self, loop: "SharedEventLoop | None") -> None:
         super().__init__()
@@ -117,6 +118,7 @@ class _Crew(Termination):
         self._threads: list[threading.Thread] = []
         self._errors: list[BaseException] = []
         self._ended: list[Slot] = []
+        self._news: queue.SimpleQueue[Slot] = queue.SimpleQueue()
 
     def add(self, turn: _Turn, slot: Slot) -> None:
         """Add a thread for one event at a time."""
@@ -128,7 +130,7 @@ class _Crew(Termination):
         """Run until the process has to end; raise what it ends with."""
         for thread in self._threads:
             thread.start()
-        while any(thread.is_alive() for thread in self._threads):
+        while self._at_work():
             try:
                 self._wait()
             except (SystemExit, KeyboardInterrupt) as error:  # noqa: PERF203  a signal handler's, or a task's
@@ -136,11 +138,15 @@ class _Crew(Termination):
                 self.end()
         raise self._errors[0]
 
+    def _at_work(self) -> bool:
+        # Not by `is_alive`: until 3.12 a join that a signal handler breaks off leaves it saying no.
+        return len(self._ended) < len(self._threads)
+
     def _wait(self) -> None:
-        if self._loop is not None and len(self._ended) < len(self._threads):
+        if self._loop is not None:
             self._loop.run_until_stopped()
-        for thread in self._threads:
-            thread.join()
+        else:
+            self._news.get()
 
     def _serve(self, slot: Slot, api: "RuntimeApi") -> None:
         if self._loop is not None:
@@ -152,9 +158,10 @@ class _Crew(Termination):
                 leave_fork(error)
             self._errors.append(error)
             self.end()
-            self._ended.append(slot)
-            if self._loop is not None and len(self._ended) == len(self._threads):
-                self._loop.stop()
+        self._ended.append(slot)
+        self._news.put(slot)
+        if self._loop is not None and not self._at_work():
+            self._loop.stop()
 
     def end(self) -> None:
         """Take no new events; safe in a signal handler, and as often as anybody likes."""
@@ -163,7 +170,7 @@ class _Crew(Termination):
             _thread.start_new_thread(self._interrupt, ())  # `threading` takes locks, which a signal must not
 
     def _interrupt(self) -> None:
-        while any(thread.is_alive() for thread in self._threads):
+        while self._at_work():
             for turn in self._turns:
                 if turn.waiting:
                     turn.api.interrupt()
