@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from builder.errors import BuilderError, FunctionError
-from builder.program import main, origin_of, print_bytes, print_json, print_line, render_json
+from builder.program import in_github_actions, main, origin_of, print_bytes, print_json, print_line, render_json
 
 if TYPE_CHECKING:
     from builder.build import Result
@@ -25,15 +25,16 @@ if TYPE_CHECKING:
 EXIT_CODES = """
 \b
 Exit codes:
-  0  built                        9  Docker Engine
-  1  a bug in firkin             10  image not readable
-  2  usage                       11  function error (invoke)
-  3  folder or its settings      12  no answer (invoke)
-  4  handler                     13  interpreter
-  5  syntax error in the code    14  registry
-  6  dependencies                16  refused by Lambda (lint)
+  0  built                       10  image not readable
+  1  a bug in firkin             11  function error (invoke)
+  2  usage                       12  no answer (invoke)
+  3  folder or its settings      13  interpreter
+  4  handler                     14  registry
+  5  syntax error in the code    16  refused by Lambda (lint)
+  6  dependencies                17  not the same image (--check)
   7  proof failed               130  interrupted
   8  output not written         143  terminated
+  9  Docker Engine
 """
 
 
@@ -154,6 +155,11 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
     metavar="FILE",
     help="Write how the image was made, as an in-toto statement of SLSA provenance.",
 )
+@click.option(
+    "--check",
+    metavar="IMAGE",
+    help="Build once more, from an empty cache, and compare with this image (oci:DIR or tar:FILE); write nothing.",
+)
 @click.option("--json", "as_json", is_flag=True, envvar="BUILD_IMAGE_JSON", help="Print the result as one JSON object.")
 @click.option("--offline", is_flag=True, help="Use no network.")
 @click.option("--no-cache", is_flag=True, help="Build everything anew. uv's own cache of downloads is still used.")
@@ -163,7 +169,7 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
 def _build(
     source: str, *, no_prove: bool, load: bool, dockerfile: bool, show_plan: bool, as_json: bool, no_cache: bool,
     quiet: bool, verbose: bool, outputs: tuple[str, ...], report: Path | None,
-    sbom: Path | None, provenance: Path | None, **options: object,
+    sbom: Path | None, provenance: Path | None, check: str | None, **options: object,
 ) -> None:  # fmt: skip
     """Turn the folder SOURCE, with a Python function, into a container image that has answered its sample events."""
     from builder.build import build, prepare
@@ -175,10 +181,10 @@ def _build(
         check_report(report)
     if show_plan and dockerfile:
         raise click.UsageError("--plan and --dockerfile both want stdout: ask for one of them.")
-    console = Console(quiet=quiet, verbose=verbose)
+    console = Console(quiet=quiet, verbose=verbose, github=in_github_actions())
     asked = (*outputs, *(["docker"] if load and "docker" not in outputs else []))
     config = _config(source, outputs=asked, prove=not no_prove, cache=not no_cache, **options)
-    with _cache(console, fresh=no_cache) as cache:
+    with _cache(console, fresh=no_cache or check is not None) as cache:
         if show_plan or dockerfile:
             prepared = prepare(config, cache, console, environment=os.environ)
             if show_plan:
@@ -188,6 +194,9 @@ def _build(
 
                 text = render_dockerfile(prepared.plan, source=config.source, reference=prepared.reference)
                 print_bytes(text.encode())
+            return
+        if check:
+            _check(config, check, cache, console)
             return
         result = build(config, cache, console, environment=os.environ)
         if report:
@@ -201,6 +210,20 @@ def _build(
         print_json(describe(result))
     else:
         print_bytes(f"{result.name}\n".encode())
+
+
+def _check(config: "Config", given: str, cache: "Cache", console: "Console") -> None:
+    from builder.assemble import assemble
+    from builder.build import prepare
+    from builder.check import check_same
+    from builder.outputs import open_image
+
+    image = open_image(given)
+    prepared = prepare(config, cache, console, environment=os.environ)
+    built = assemble(prepared.plan, prepared.interpreter, cache, say=console.say).image
+    check_same(built, image, name=given)
+    console.say(f"{given} is what this folder gives")
+    print_bytes(f"{built.digest}\n".encode())
 
 
 def _attest(result: "Result", *, sbom: Path | None, provenance: Path | None) -> None:
@@ -220,6 +243,22 @@ def _firkin() -> None:
 
 
 _firkin.add_command(_build, "build")
+
+
+@_firkin.command("init")
+@click.argument("source", default=".", type=click.Path(path_type=Path))
+def _init(source: Path) -> None:
+    """Add a commented [tool.build-image] to the pyproject.toml of the folder SOURCE."""
+    from builder.config import LISTS, STRINGS
+    from builder.console import Console
+    from builder.init import EXAMPLES, Setting, init
+
+    helps = {parameter.name: parameter.help for parameter in _build.params if isinstance(parameter, click.Option)}
+    names = {**STRINGS, **LISTS}
+    settings = [Setting(key, helps[names[key]] or "", example) for key, example in EXAMPLES.items()]
+    handler = init(source, settings)
+    found = f"with the handler {handler}" if handler else "without a handler: none of the usual names is there"
+    Console().say(f"wrote [tool.build-image] to {source / 'pyproject.toml'}, {found}")
 
 
 # What is about the function comes from the same variables as for a build, what is about serving from its own.
@@ -373,7 +412,10 @@ def _cache(console: "Console", *, fresh: bool = False) -> Iterator["Cache"]:
 
 def build_image() -> NoReturn:
     """The console command `build-image`."""
-    main(_build, sys.argv[1:])
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["init"] and not Path("init").is_dir():  # the one word that is no folder to build
+        main(_init, arguments[1:])
+    main(_build, arguments)
 
 
 def firkin() -> NoReturn:

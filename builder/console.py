@@ -1,7 +1,7 @@
 """What people see: lines while it works, tables at the end, all on stderr; stdout is for the result alone.
 
-On a terminal the step at work is shown with a spinner and tables are drawn by rich; elsewhere there are plain lines.
-Never decides anything.
+On a terminal the step at work is shown with a spinner and tables are drawn by rich; in GitHub Actions the lines of a
+step are folded into a group and warnings become annotations; elsewhere there are plain lines. Never decides anything.
 """
 
 import sys
@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Console:
-    """Where messages go. `quiet` keeps only warnings and errors, `verbose` adds the reasons."""
+    """Where messages go. `quiet` keeps only warnings and errors, `verbose` adds the reasons.
+
+    `github` writes the workflow commands that GitHub Actions reads.
+    """
 
     quiet: bool = False
     verbose: bool = False
+    github: bool = False
     timings: list[tuple[str, float]] = field(default_factory=list)
     warned: set[str] = field(default_factory=set)
+    _waiting: str = ""  # the name of a group that has no line yet
+    _open: bool = False
 
     def say(self, text: str) -> None:
         """A line about progress."""
@@ -38,15 +44,26 @@ class Console:
         """A line that is always shown, once."""
         if text not in self.warned:
             self.warned.add(text)
-            self._line(f"warning: {text}")
+            complain(render_annotation("warning", text) if self.github else f"warning: {text}")
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Time a step of the build, and show it while it runs when somebody watches."""
         started = time.monotonic()
-        with self._spinner(name):
+        with self._spinner(name), self._group(name):
             yield
         self.timings.append((name, time.monotonic() - started))
+
+    @contextmanager
+    def _group(self, name: str) -> Iterator[None]:
+        """Fold the lines of the block, if there are any, where GitHub Actions shows them."""
+        self._waiting = name if self.github else ""
+        try:
+            yield
+        finally:
+            if self._open:
+                complain("::endgroup::")
+            self._waiting, self._open = "", False
 
     @contextmanager
     def _spinner(self, name: str) -> Iterator[None]:
@@ -85,7 +102,19 @@ class Console:
             self._line(line)
 
     def _line(self, text: str) -> None:
+        if self._waiting:
+            complain(f"::group::{self._waiting}")
+            self._waiting, self._open = "", True
         complain(text)
+
+
+def render_annotation(level: str, text: str) -> str:
+    """A message as GitHub Actions' workflow command, shown on the run's page; `level` is "warning" or "error".
+
+    Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands.
+    """
+    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return f"::{level} title=build-image::{escaped}"
 
 
 def complain(text: str) -> None:

@@ -9,7 +9,8 @@
     ├── the function
     │   ├── ProofError           7   the image ran and did not do what it should
     │   ├── LintError           16   the image would be refused, or fail, on Lambda
-    │   └── FunctionError       11   `firkin invoke`: the function answered with an error
+    │   ├── FunctionError       11   `firkin invoke`: the function answered with an error
+    │   └── CheckError          17   `--check`: another build does not give the same image
     ├── the outside
     │   ├── OutputError          8   a result could not be written
     │   ├── DockerError          9   the Docker Engine could not be reached or refused
@@ -113,3 +114,9 @@ class LintError(BuilderError):
     """The image has a fault for which Lambda refuses it, or for which it fails there."""
 
     exit_code = 16
+
+
+class CheckError(BuilderError):
+    """Building once more did not give the image that is there."""
+
+    exit_code = 17

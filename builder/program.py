@@ -14,7 +14,7 @@ from typing import NoReturn
 import click
 from click.core import ParameterSource
 
-from builder.console import complain
+from builder.console import complain, render_annotation
 from builder.disk import disk
 from builder.errors import BuilderError
 
@@ -97,9 +97,18 @@ def main(command: click.Command, arguments: Sequence[str]) -> NoReturn:
         _complain("interrupted: no output is half-written, and the cache is as good as before")
         sys.exit(INTERRUPTED)
     except BuilderError as error:
-        for text in (error.details.rstrip(), f"error: {error}", error.hint and f"  {error.hint}"):
-            _complain(text)
+        _complain(error.details.rstrip())
+        if in_github_actions():
+            _complain(render_annotation("error", f"{error}\n{error.hint}".rstrip()))
+        else:
+            _complain(f"error: {error}")
+            _complain(error.hint and f"  {error.hint}")
         sys.exit(error.exit_code)
+
+
+def in_github_actions() -> bool:
+    """Whether this is a step of a workflow there. Source: GitHub's "Default environment variables"."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
 def _terminated(_: int, __: FrameType | None) -> NoReturn:

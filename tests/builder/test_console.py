@@ -76,3 +76,35 @@ def test_on_a_terminal_tables_are_drawn(capsys, monkeypatch):
     assert "said" in err
     assert "layers" in err
     assert "function" in err
+
+
+def test_in_github_actions_steps_are_groups_and_warnings_annotations(capsys):
+    """A step that says nothing is no group; line breaks and percent signs in a message do not end the command."""
+    console = Console(github=True)
+    with console.step("read"):
+        pass
+    with console.step("assemble"):
+        console.say("said")
+        console.warn("50% of\nit")
+    console.say("after")
+    assert capsys.readouterr().err.splitlines() == [
+        "::group::assemble",
+        "said",
+        "::warning title=build-image::50%25 of%0Ait",
+        "::endgroup::",
+        "after",
+    ]
+
+
+def test_a_group_ends_when_its_step_fails(capsys):
+    """What follows is not folded into it."""
+    console = Console(github=True)
+
+    def fail():
+        with console.step("assemble"):
+            console.say("said")
+            raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"):
+        fail()
+    assert capsys.readouterr().err.splitlines()[-1] == "::endgroup::"

@@ -72,10 +72,35 @@ def test_the_commands_of_a_page_work(page, tmp_path, request):
 def test_pages_have_commands():
     """The extraction finds what it should: a page that stops matching would pass unseen."""
     assert {page.stem: len(blocks(page)) for page in PAGES} == {
-        "README": 6, "build-in-ci": 4, "move-from-a-dockerfile": 3, "tutorial": 8, "when-a-build-fails": 2,
+        "README": 6, "build-in-ci": 5, "move-from-a-dockerfile": 3, "tutorial": 8, "when-a-build-fails": 2,
         "run-a-web-application": 1, "stream-a-response": 2, "use-another-language": 1, "write-an-async-handler": 1,
         "use-snapstart-hooks": 0,
     }  # fmt: skip
+
+
+def test_the_workflows_commands_work(tmp_path):
+    """The `build-image` lines of the ready workflows, run as they stand in a folder with a function."""
+    page = (TOP / "docs/how-to/build-in-ci.md").read_text()
+    yamls = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    lines = [line for text in yamls for line in re.findall(r"build-image .*", text)]
+    assert len(lines) == 2
+    for number, line in enumerate(lines):
+        folder = tmp_path / str(number)
+        shutil.copytree(TOP / "examples/hello", folder)
+        environment = os.environ | {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "BUILD_IMAGE_CACHE_DIR": str(tmp_path / "cache"),
+            "GITHUB_ACTIONS": "true",
+        }
+        done = subprocess.run(
+            ["bash", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, timeout=110, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert sorted(file.name for file in (folder / "dist").iterdir()) == [
+            "image.cdx.json",
+            "image.tar",
+            "report.html",
+        ]
 
 
 def test_links_lead_somewhere():
