@@ -63,6 +63,10 @@ class Reference:
         found = cls.parse(name)
         return replace(found, digest=Digest.parse(digest)) if at else found
 
+    def at(self, digest: Digest) -> "Reference":
+        """Give this name with the digest of what it names now."""
+        return replace(self, digest=digest)
+
     @property
     def familiar(self) -> str:
         """The form people type and `docker images` shows."""

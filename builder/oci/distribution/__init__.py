@@ -7,20 +7,29 @@ Specification: https://github.com/opencontainers/distribution-spec/blob/v1.1.0/s
 an event loop gives every wait a deadline. All errors are `OCIError`s, those of the registry `RegistryError`s.
 """
 
+from collections.abc import Sequence
+
 from builder.oci.blobs import BlobStore
+from builder.oci.descriptor import Descriptor
+from builder.oci.digest import Digest
 from builder.oci.distribution.access import Access
+from builder.oci.distribution.connections import Connections
 from builder.oci.distribution.credentials import Credentials, Keyring
 from builder.oci.distribution.hosts import parse_insecure
 from builder.oci.distribution.limits import Limits
 from builder.oci.distribution.manifest import Choice
 from builder.oci.distribution.progress import Progress, State, Transfer, nobody
 from builder.oci.distribution.pull import Memory, Pulled, Puller
+from builder.oci.distribution.push import Pushed, push_image
+from builder.oci.distribution.referrers import Artifact, attach_all
 from builder.oci.distribution.session import Session
+from builder.oci.image import Image
 from builder.oci.platform import Platform
 from builder.oci.reference import Reference
 
 __all__ = [
     "Access",
+    "Artifact",
     "Choice",
     "Credentials",
     "Keyring",
@@ -28,11 +37,14 @@ __all__ = [
     "Memory",
     "Progress",
     "Pulled",
+    "Pushed",
     "State",
     "Transfer",
+    "attach",
     "nobody",
     "parse_insecure",
     "pull",
+    "push",
 ]
 
 
@@ -61,3 +73,48 @@ def pull(
             return await puller.pull(platform, max_bytes=access.limits.image_bytes)
 
     return access.run(work(), f"pulling {reference}")
+
+
+def push(
+    image: Image,
+    reference: Reference,
+    *,
+    access: Access,
+    mount_from: Sequence[Reference] = (),
+    artifacts: Sequence[Artifact] = (),
+    progress: Progress = nobody,
+) -> Pushed:
+    """Have an image under a tag of a registry, which moves last, with documents about it as referrers.
+
+    What the repository has is not sent; the first of `mount_from` on the same registry is asked for the rest, such as
+    the layers of a base. Raises RegistryError, BlobError for a damaged blob.
+    """
+
+    async def work() -> Pushed:
+        near = [one.path for one in mount_from if one.domain == reference.domain and one.path != reference.path][:1]
+        async with access.connections() as connections:
+            session = _writing(connections, reference, access, also=near)
+            return await push_image(
+                session, image, mount_from=near[0] if near else None, artifacts=artifacts, progress=progress
+            )
+
+    return access.run(work(), f"pushing {reference}")
+
+
+def attach(
+    subject: Descriptor, reference: Reference, artifacts: Sequence[Artifact], *, access: Access
+) -> tuple[Digest, ...]:
+    """Hang documents on an image that is in a registry already; gives the digests of their manifests.
+
+    `subject` is the image's descriptor there. What hangs on it already is not sent again. Raises RegistryError.
+    """
+
+    async def work() -> tuple[Digest, ...]:
+        async with access.connections() as connections:
+            return await attach_all(_writing(connections, reference, access), subject, artifacts)
+
+    return access.run(work(), f"attaching to {reference}")
+
+
+def _writing(connections: Connections, reference: Reference, access: Access, also: Sequence[str] = ()) -> Session:
+    return Session(connections, reference, access.keyring().find, limits=access.limits, actions="pull,push", also=also)

@@ -7,7 +7,7 @@ nothing twice.
 
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
@@ -22,7 +22,7 @@ _FATAL_TLS: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILU
 _NO_NAME: Final = frozenset({-2, -5})  # EAI_NONAME, EAI_NODATA (netdb.h): an answer, not a failure to ask
 _USER_AGENT: Final = "firkin"
 
-Body = Callable[[], AsyncIterator[bytes]]
+Body = Callable[[], AsyncGenerator[bytes, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +84,15 @@ class Connections:
             headers["Authorization"] = authorization
         if request.body is not None:
             headers["Content-Length"] = str(request.size)
-        content = request.body() if request.body is not None else None
         client = self._client(verify=not insecure)
-        built = client.build_request(request.method, url, headers=headers, content=content)
-        return await client.send(built, stream=True)
+        if request.body is None:
+            return await client.send(client.build_request(request.method, url, headers=headers), stream=True)
+        content = request.body()
+        try:
+            built = client.build_request(request.method, url, headers=headers, content=content)
+            return await client.send(built, stream=True)
+        finally:
+            await content.aclose()  # a peer that answers early, or goes, leaves it half read
 
     def _client(self, *, verify: bool) -> httpx.AsyncClient:
         if verify not in self._clients:

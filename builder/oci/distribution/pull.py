@@ -7,7 +7,7 @@ already is not fetched again, but read and checked. Offline, the last known dige
 import asyncio
 import os
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from builder.oci.blobs import BlobStore
@@ -102,7 +102,7 @@ class Puller:
                 f"looking for {platform} in {self._where}: it is an image for {platform_of(image)}; "
                 f"choose that platform, or another image"
             )
-        return Pulled(image, described, choice, replace(self._reference, digest=digest))
+        return Pulled(image, described, choice, self._reference.at(digest))
 
     async def _resolve(self) -> Digest:
         """Give the digest that the reference names, by itself or by its tag."""

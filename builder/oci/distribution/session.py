@@ -4,7 +4,7 @@ Everything else in this package talks to registries through a `Session`. It neve
 request is sent once more, with what the registry wants to see.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, NoReturn
 
@@ -141,7 +141,7 @@ def doing(request: Request) -> str:
 
 
 def _body_of(data: bytes) -> Body:
-    async def body() -> AsyncIterator[bytes]:
+    async def body() -> AsyncGenerator[bytes, None]:
         yield data
 
     return body

@@ -7,7 +7,7 @@ process runs, and renewed when the registry no longer takes them.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -179,7 +179,7 @@ def _token_request(
         form = {"grant_type": "refresh_token", "service": service, "client_id": _CLIENT_ID, "scope": " ".join(scopes)}
         data = urlencode({**form, "refresh_token": credentials.identity_token}).encode()
 
-        async def body() -> AsyncIterator[bytes]:
+        async def body() -> AsyncGenerator[bytes, None]:
             yield data
 
         headers = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from builder.oci import BlobStore, Platform, Reference
-from builder.oci.distribution import Access, Limits, pull
+from builder.oci.distribution import Access, Limits, pull, push
+from tests.builder.oci.distribution.fake_registry import fake_registry
 
 QUICK = Limits(
     connect_s=5,
@@ -50,3 +51,21 @@ def puller(tmp_path: Path, memory):
         return pull(reference, platform, store=store, memory=memory, access=access, **also)
 
     return call
+
+
+@pytest.fixture
+def pusher():
+    """Return `pusher(image, name, …)`, which pushes."""
+
+    def call(image, name, *, limits=QUICK, **also):
+        reference = Reference.parse(name)
+        return push(image, reference, access=Access({}, frozenset({reference.domain}), limits), **also)
+
+    return call
+
+
+@pytest.fixture
+def fake():
+    """A registry that can be made to misbehave."""
+    with fake_registry() as running:
+        yield running
