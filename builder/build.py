@@ -45,7 +45,7 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
         reference = ":".join(parse_reference(config.tag or name, origin=config.origins.get("tag") or "--tag"))
         origin = config.origins.get("outputs") or "--output"
         outputs = tuple(parse_output(text, origin=origin) for text in config.outputs)
-        outputs = outputs or (Output("oci", f"dist/{name}"),)
+        outputs = outputs or (() if config.push else (Output("oci", f"dist/{name}"),))
         check_outputs(outputs)
         if config.lint_ignore:
             from builder.lint import check_ignored

@@ -129,6 +129,21 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
     help="oci:DIR, tar:FILE, docker or rootfs:DIR; else oci:dist/NAME. Repeatable.",
 )
 @click.option("--load", is_flag=True, help="The same as -o docker.")
+@click.option("--push", is_flag=True, help="Push the image to the registry that --tag names, with SBOM and provenance.")
+@click.option(
+    "--insecure-registry",
+    "insecure",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    envvar="BUILD_IMAGE_INSECURE_REGISTRY",
+    help="Allow plain HTTP and unverified TLS for this registry alone. Repeatable.",
+)
+@click.option(
+    "--image-refs",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write NAME@sha256:… to a file too, a line for each image.",
+)
 @click.option("--dockerfile", is_flag=True, help="Print a Dockerfile of the image; build nothing.")
 @click.option(
     "--plan",
@@ -169,12 +184,13 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
 def _build(
     source: str, *, no_prove: bool, load: bool, dockerfile: bool, show_plan: bool, as_json: bool, no_cache: bool,
     quiet: bool, verbose: bool, outputs: tuple[str, ...], report: Path | None,
-    sbom: Path | None, provenance: Path | None, check: str | None, **options: object,
+    sbom: Path | None, provenance: Path | None, check: str | None, image_refs: Path | None, **options: object,
 ) -> None:  # fmt: skip
     """Turn the folder SOURCE, with a Python function, into a container image that has answered its sample events."""
     from builder.build import build, prepare
     from builder.console import Console
     from builder.describe import describe, describe_plan
+    from builder.disk import write_whole
     from builder.report import check_report, write_report
 
     if report:
@@ -184,6 +200,8 @@ def _build(
     console = Console(quiet=quiet, verbose=verbose, github=in_github_actions())
     asked = (*outputs, *(["docker"] if load and "docker" not in outputs else []))
     config = _config(source, outputs=asked, prove=not no_prove, cache=not no_cache, **options)
+    if config.push:
+        _check_push(config)
     with _cache(console, fresh=no_cache or check is not None) as cache:
         if show_plan or dockerfile:
             prepared = prepare(config, cache, console, environment=os.environ)
@@ -204,10 +222,13 @@ def _build(
 
             write_report(report, describe(result), result.prepared.plan, observe(result, cache))
             console.say(f"wrote {report}")
+        pushed = _push(result, console) if config.push else {}
     if sbom or provenance:
         _attest(result, sbom=sbom, provenance=provenance)
+    if image_refs:
+        write_whole(image_refs, f"{result.name}\n".encode(), f"writing {image_refs}")
     if as_json:
-        print_json(describe(result))
+        print_json({**describe(result), **pushed})
     else:
         print_bytes(f"{result.name}\n".encode())
 
@@ -224,6 +245,26 @@ def _check(config: "Config", given: str, cache: "Cache", console: "Console") -> 
     check_same(built, image, name=given)
     console.say(f"{given} is what this folder gives")
     print_bytes(f"{built.digest}\n".encode())
+
+
+def _check_push(config: "Config") -> None:
+    from builder.oci.reference import names_registry
+
+    if not names_registry(config.tag or ""):
+        raise click.UsageError(
+            f"--push needs a tag that names the registry, as ghcr.io/team/name:1 or docker.io/team/name:1 does; "
+            f"it is {config.tag!r}."
+        )
+    if config.offline:
+        raise click.UsageError("--push needs a network: leave out --offline, or --push.")
+
+
+def _push(result: "Result", console: "Console") -> dict[str, object]:
+    """Push an image; gives what --json tells of it."""
+    from builder.describe import describe_push
+    from builder.publish import publish
+
+    return describe_push(publish(result, console, environment=os.environ))
 
 
 def _attest(result: "Result", *, sbom: Path | None, provenance: Path | None) -> None:

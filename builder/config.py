@@ -34,6 +34,7 @@ LISTS: Mapping[str, str] = {
     "label": "labels",
     "env": "variables",
     "lint-ignore": "lint_ignore",
+    "insecure-registry": "insecure",
 }
 
 
@@ -56,6 +57,8 @@ class Config:
     labels: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     lint_ignore: tuple[str, ...] = ()
+    push: bool = False
+    insecure: tuple[str, ...] = ()
     prove: bool = True
     offline: bool = False
     cache: bool = True

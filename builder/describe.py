@@ -1,7 +1,12 @@
 """What `--json` and `--plan` print: results and plans as JSON objects. Pure; the key names are an interface."""
 
+from typing import TYPE_CHECKING
+
 from builder.build import Result
 from builder.plan import Plan
+
+if TYPE_CHECKING:
+    from builder.oci.distribution import Pushed
 
 
 def describe(result: Result) -> dict[str, object]:
@@ -36,6 +41,19 @@ def describe(result: Result) -> dict[str, object]:
         },
         "steps": [{"name": name, "seconds": round(spent, 4)} for name, spent in result.steps],
         "warnings": list(plan.warnings),
+    }
+
+
+def describe_push(pushed: "Pushed") -> dict[str, object]:
+    """What a push did, as a part of the JSON object of --json."""
+    return {
+        "pushed": {
+            "reference": str(pushed.reference),
+            "blobs_uploaded": pushed.uploaded,
+            "blobs_mounted": pushed.mounted,
+            "blobs_present": pushed.present,
+            "referrers": [str(digest) for digest in pushed.artifacts],
+        }
     }
 
 

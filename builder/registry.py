@@ -1,10 +1,10 @@
-"""Registries, for the builder: images out of them, with the cache and the console it has, and its errors.
+"""Registries, for the builder: images out of them and into them, with the cache and the console it has, and its errors.
 
 The client itself is `builder.oci.distribution`, which loads httpx: it is imported when a registry is named, and not
 before.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,11 @@ from builder.cache import ELSEWHERE, Cache, key_of
 from builder.console import Console
 from builder.disk import advice
 from builder.errors import ImageError, OutputError, RegistryError, SourceError
-from builder.oci import AccessError, BlobStore, DiskError, OCIError, Platform, Reference, UsageError
+from builder.oci import AccessError, BlobStore, DiskError, Image, OCIError, Platform, Reference, UsageError
 from builder.oci import RegistryError as ClientError
 
 if TYPE_CHECKING:
-    from builder.oci.distribution import Access, Pulled
+    from builder.oci.distribution import Access, Artifact, Pulled, Pushed
 
 _TAGS = "registry-tags"  # the cache's records of which digest a tag had
 
@@ -78,6 +78,36 @@ def pull_image(
         offered = ", ".join(sorted(str(one) for one in pulled.choice.platforms))
         console.say(f"{name}: {pulled.choice.platform} chosen of {offered}")
     return pulled
+
+
+def push_image(
+    image: Image,
+    name: str,
+    console: Console,
+    *,
+    environment: Mapping[str, str],
+    insecure: Collection[str] = (),
+    base: str | None = None,
+    documents: Sequence["Artifact"] = (),
+) -> "Pushed":
+    """Push an image under `name`, `registry/repository:tag`, with documents about it as referrers.
+
+    `base` is the name of the image it is built on, from whose repository layers are mounted. Raises SourceError for a
+    name that is none, RegistryError, ImageError for a damaged blob.
+    """
+    from builder.oci.distribution import push
+
+    with _translated(f"pushing {name}"):
+        reference = Reference.parse(name)
+        with console.transfers("push") as progress:
+            return push(
+                image,
+                reference,
+                access=access_to(environment, insecure),
+                mount_from=() if base is None else (Reference.parse_source(base),),
+                artifacts=documents,
+                progress=progress,
+            )
 
 
 @contextmanager
