@@ -17,7 +17,7 @@ from builder.errors import BuilderError, FunctionError
 from builder.program import in_github_actions, main, origin_of, print_bytes, print_json, print_line, render_json
 
 if TYPE_CHECKING:
-    from builder.build import Result
+    from builder.build import Prepared, Result
     from builder.cache import Cache
     from builder.config import Config
     from builder.console import Console
@@ -189,7 +189,7 @@ def _build(
     """Turn the folder SOURCE, with a Python function, into a container image that has answered its sample events."""
     from builder.build import build, prepare
     from builder.console import Console
-    from builder.describe import describe, describe_plan
+    from builder.describe import describe
     from builder.disk import write_whole
     from builder.report import check_report, write_report
 
@@ -200,18 +200,11 @@ def _build(
     console = Console(quiet=quiet, verbose=verbose, github=in_github_actions())
     asked = (*outputs, *(["docker"] if load and "docker" not in outputs else []))
     config = _config(source, outputs=asked, prove=not no_prove, cache=not no_cache, **options)
-    if config.push:
-        _check_push(config)
+    _check_push(config)
     with _cache(console, fresh=no_cache or check is not None) as cache:
         if show_plan or dockerfile:
             prepared = prepare(config, cache, console, environment=os.environ)
-            if show_plan:
-                print_json(describe_plan(prepared.plan))
-            else:
-                from builder.dockerfile import render_dockerfile
-
-                text = render_dockerfile(prepared.plan, source=config.source, reference=prepared.reference)
-                print_bytes(text.encode())
+            _print_planned(prepared, as_dockerfile=dockerfile)
             return
         if check:
             _check(config, check, cache, console)
@@ -222,7 +215,7 @@ def _build(
 
             write_report(report, describe(result), result.prepared.plan, observe(result, cache))
             console.say(f"wrote {report}")
-        pushed = _push(result, console) if config.push else {}
+        pushed = _push(result, console)
     if sbom or provenance:
         _attest(result, sbom=sbom, provenance=provenance)
     if image_refs:
@@ -231,6 +224,17 @@ def _build(
         print_json({**describe(result), **pushed})
     else:
         print_bytes(f"{result.name}\n".encode())
+
+
+def _print_planned(prepared: "Prepared", *, as_dockerfile: bool) -> None:
+    from builder.describe import describe_plan
+    from builder.dockerfile import render_dockerfile
+
+    if as_dockerfile:
+        source = prepared.config.source
+        print_bytes(render_dockerfile(prepared.plan, source=source, reference=prepared.reference).encode())
+    else:
+        print_json(describe_plan(prepared.plan))
 
 
 def _check(config: "Config", given: str, cache: "Cache", console: "Console") -> None:
@@ -250,6 +254,8 @@ def _check(config: "Config", given: str, cache: "Cache", console: "Console") -> 
 def _check_push(config: "Config") -> None:
     from builder.oci.reference import names_registry
 
+    if not config.push:
+        return
     if not names_registry(config.tag or ""):
         raise click.UsageError(
             f"--push needs a tag that names the registry, as ghcr.io/team/name:1 or docker.io/team/name:1 does; "
@@ -260,7 +266,9 @@ def _check_push(config: "Config") -> None:
 
 
 def _push(result: "Result", console: "Console") -> dict[str, object]:
-    """Push an image; gives what --json tells of it."""
+    """Push an image if that was asked for; gives what --json tells of it."""
+    if not result.prepared.config.push:
+        return {}
     from builder.describe import describe_push
     from builder.publish import publish
 
