@@ -15,6 +15,7 @@ from builder.errors import InterpreterError, SourceError
 from builder.host import observe_host
 from builder.interpreter import ARCHITECTURES, Interpreter, observe_interpreter
 from builder.labels import image_labels, parse_pairs
+from builder.left_out import with_left_out
 from builder.observe import make_plan, observe_function, observe_packages
 from builder.outputs import Output, check_outputs, inside, parse_output, parse_reference, write_output
 from builder.plan import Plan
@@ -82,7 +83,7 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
     for name, origin in config.origins.items():
         if origin:
             console.detail(f"{name} = {getattr(config, name)!r}, from {origin}")
-    return Prepared(config, reference, outputs, interpreter, plan, events)
+    return Prepared(config, reference, outputs, interpreter, with_left_out(plan), events)
 
 
 def _source_date(environment: Mapping[str, str]) -> int:

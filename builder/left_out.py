@@ -6,22 +6,26 @@ import nothing from here: the form is written down there.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
-from builder.plan import RUNTIME, How, PlannedFile, PlannedLayer
+from builder.plan import RUNTIME, How, Plan, PlannedFile
 
 PATH = f"{RUNTIME}/trimmed.txt"
 
 
-def left_out_file(layers: Iterable[PlannedLayer]) -> PlannedFile | None:
-    """The file of these layers, None when nothing was left out."""
-    layers = tuple(layers)
-    kept = (file.path for layer in layers for file in layer.files)
-    dropped = {path: why for layer in layers for path, why in layer.dropped.items()}
-    if not dropped:
-        return None
-    text = render_left_out(kept, dropped)
-    why = "what was left out, for the messages of imports that fail"
-    return PlannedFile(PATH, "", why, How.CONTENT, content=text.encode("utf-8", "replace"))
+def with_left_out(plan: Plan) -> Plan:
+    """The plan with its list, in place of an older one; without, when nothing is left out.
+
+    It goes into the function's layer, the last one, so that the runtime's layer is the same for all functions.
+    """
+    *below, last = (replace(layer, files=tuple(f for f in layer.files if f.path != PATH)) for layer in plan.layers)
+    dropped = {path: why for layer in plan.layers for path, why in layer.dropped.items()}
+    if dropped:
+        text = render_left_out((file.path for layer in (*below, last) for file in layer.files), dropped)
+        why = "what was left out, for the messages of imports that fail"
+        told = PlannedFile(PATH, "", why, How.CONTENT, content=text.encode("utf-8", "replace"))
+        last = replace(last, files=tuple(sorted((*last.files, told), key=lambda file: file.path)))
+    return replace(plan, layers=(*below, last))
 
 
 def render_left_out(kept: Iterable[str], dropped: Mapping[str, str]) -> str:

@@ -16,7 +16,6 @@ from builder.errors import SourceError
 from builder.handler import find_handler
 from builder.host import HostBase, may_be_elf, runtime_files
 from builder.interpreter import Interpreter
-from builder.left_out import left_out_file
 from builder.libraries import find_libraries
 from builder.listing import Listed, digest_of, list_files
 from builder.plan import (
@@ -174,10 +173,6 @@ def make_plan(
     if packages is not None:
         add("dependencies", packages.files, packages.dropped)
     add("function", function.files, function.dropped)
-    if told := left_out_file(layers):  # with the function, so that the runtime's layer is the same for all functions
-        layers[-1] = make_layer(
-            "function", (*layers[-1].files, told), python=python, compiled=False, dropped=layers[-1].dropped
-        )
     return Plan(
         layers=tuple(layers),
         architecture=interpreter.architecture,

@@ -1,12 +1,14 @@
 """The list of what was left out: short, exact, and the same text for the builder and the runtime."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bootstrap.trimmed import Trimmed
-from builder.left_out import PATH, left_out_file, parse_left_out, render_left_out
-from builder.plan import How, PlannedFile, PlannedLayer
+from builder.left_out import PATH, parse_left_out, render_left_out, with_left_out
+from builder.plan import How, Plan, PlannedFile, PlannedLayer
 
 TESTS, UNUSED = "the package's own tests", "nothing imports it"
 
@@ -46,7 +48,11 @@ def test_the_runtime_finds_every_dropped_file_and_no_kept_one(kept, dropped) -> 
 
 def test_it_is_a_file_of_the_image_when_something_was_left_out() -> None:
     """Nothing dropped, no file; else it lies beside the runtime, with its content in the plan."""
-    file = PlannedFile("a/b.py", "/x/b.py", "y")
-    assert left_out_file([PlannedLayer("l", (file,))]) is None
-    told = left_out_file([PlannedLayer("l", (file,), {"a/c.py": UNUSED})])
+    file, last = PlannedFile("a/b.py", "/x/b.py", "y"), PlannedLayer("function", (PlannedFile("z", "/z", "y"),))
+    plan = Plan((PlannedLayer("l", (file,)), last), "amd64", "python3.11", "app.handler", {})
+    assert with_left_out(plan) == plan
+    more = with_left_out(replace(plan, layers=(PlannedLayer("l", (file,), {"a/c.py": UNUSED}), last)))
+    told, other = more.layers[1].files
     assert (told.path, told.how, told.content) == (PATH, How.CONTENT, f"={UNUSED}\na/c.py\n".encode())
+    assert other.path == "z"
+    assert with_left_out(more) == more
