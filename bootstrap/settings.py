@@ -27,7 +27,8 @@ class Settings:
     `on-demand`, `provisioned-concurrency`, `snap-start`, `lambda-managed-instances` or "". `max_concurrency` is how
     many events the platform sends at once, None for one at a time, and `concurrency_mode`, one of CONCURRENCY_MODES,
     how they are served. `log_socket` is the path of the socket that workers write their output to. The `function_…`
-    and `log_…` texts are what the context shows to handlers; each is None when unset.
+    and `log_…` texts are what the context shows to handlers; each is None when unset. `traces` says whether to write
+    down what is asked for (see `trace`).
     """
 
     __slots__ = (
@@ -47,6 +48,7 @@ class Settings:
         "runtime_api",
         "streams_web_responses",
         "task_root",
+        "traces",
     )
 
     def __init__(self, handler: str, environ: "Mapping[str, str]", *, working_directory: str) -> None:
@@ -60,6 +62,7 @@ class Settings:
         self.streams_web_responses = environ.get("AWS_LWA_INVOKE_MODE", "").lower() == "response_stream"
         self.json_logs = environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
         self.log_level = environ.get("AWS_LAMBDA_LOG_LEVEL", "").upper()
+        self.traces = bool(environ.get("FIRKIN_TRACE"))
         self.log_group_name = environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
         self.log_stream_name = environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
         self.function_name = environ.get("AWS_LAMBDA_FUNCTION_NAME")

@@ -101,6 +101,10 @@ def prepare_interpreter(settings: Settings) -> None:
     for name in ("exit", "quit"):
         if not hasattr(builtins, name):
             setattr(builtins, name, _exit)
+    if settings.traces:
+        from .trace import begin  # noqa: PLC0415  on request only
+
+        begin()
     sys.meta_path.append(_LastFinder)
     # A line is out when it is complete, even if the process is killed; `loop` flushes an unfinished one.
     reconfigure = getattr(sys.stdout, "reconfigure", None)

@@ -343,9 +343,13 @@ def _init(source: Path) -> None:
     help="MB the function is told it has.",
 )
 @click.option("--offline", is_flag=True, envvar="BUILD_IMAGE_OFFLINE", help="Use no network.")
-def _run(source: str, *, host: str, port: int, timeout: float, memory: int, **options: object) -> None:
+@click.option("--trace", is_flag=True, help="Write what the function asks for into its log, for `firkin trace`.")
+def _run(
+    source: str, *, host: str, port: int, timeout: float, memory: int, trace: bool, **options: object
+) -> None:  # fmt: skip
     """Start SOURCE, a function's folder or oci:DIR or tar:FILE, and serve its invocations until Ctrl-C."""
     import asyncio
+    from dataclasses import replace
 
     import emulator
     from builder.console import Console
@@ -358,6 +362,8 @@ def _run(source: str, *, host: str, port: int, timeout: float, memory: int, **op
         prepared(source, _config(source, **options), cache, console, environment=os.environ) as program,
     ):
         settings = settings_for(program, timeout_s=timeout, memory_mb=memory)
+        if trace:
+            settings = replace(settings, environment={**settings.environment, "FIRKIN_TRACE": "1"})
         try:
             asyncio.run(
                 emulator.serve(settings, host=host, port=port, ready=lambda url: console.say(f"ready: POST {url}"))
@@ -432,6 +438,59 @@ def _lint(image: str, *, ignore: tuple[str, ...], strict: bool, as_json: bool, s
     else:
         print_bytes(render_text(findings, image).encode("utf-8", "surrogateescape"))
     gate(findings, image, strict=strict)
+
+
+@_firkin.command("trace")
+@_source
+@click.option(
+    "--log",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="The function's log, of one that ran with FIRKIN_TRACE=1; '-' is stdin.",
+)
+@click.option("--container", metavar="NAME", help="A container in the Docker Engine that ran with it, instead.")
+@click.option(
+    "--trim",
+    type=click.Choice(["none", "safe", "reachable", "traced"]),
+    envvar="BUILD_IMAGE_TRIM",
+    help="The level to keep things at.",
+)
+@click.option("--dry-run", is_flag=True, help="Change nothing; print what would be added.")
+@click.option("--offline", is_flag=True, envvar="BUILD_IMAGE_OFFLINE", help="Use no network.")
+def _trace(source: str, *, log: Path | None, container: str | None, dry_run: bool, **options: object) -> None:
+    """Add what a running function asked for, and SOURCE's image would lack, to keep in SOURCE's pyproject.toml."""
+    from builder.build import prepare
+    from builder.console import Console
+    from builder.pyproject import write_keep
+    from builder.trace import additions, parse_trace, read_log
+
+    if (log is None) == (container is None):
+        raise click.UsageError("Give one of --log FILE and --container NAME.")
+    asked = parse_trace(read_log(log, container, sys.stdin.buffer), origin=str(log or container))
+    console = Console()
+    with _cache(console) as cache:
+        config = _folder_config(source, **options)
+        found = additions(prepare(config, cache, console, environment=os.environ).plan, asked, config.keep)
+    for one in found:
+        console.say(f"{one.pattern}: was left out: {one.why}")
+    if found and not dry_run:
+        write_keep(Path(source), [one.pattern for one in found])
+        console.say(f"added to keep in {Path(source) / 'pyproject.toml'}; build again")
+    if not found:
+        console.say("all that was asked for is in the image already")
+    print_bytes("".join(f"{one.pattern}\n" for one in found).encode("utf-8", "surrogateescape"))
+
+
+def _folder_config(source: str, **options: object) -> "Config":
+    """The Config of a folder as a plain build would have it, but for the given options."""
+    from builder.config import Config, parse_table, read_pyproject
+
+    table = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in parse_table(read_pyproject(Path(source))).items()
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    return Config(source=Path(source), **{**table, **given})  # type: ignore[arg-type]  # checked by both
 
 
 def _config(source: str, **options: object) -> "Config":

@@ -4,7 +4,6 @@ Every output is written aside and renamed, so what stands under the asked name i
 what is in the image.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
@@ -27,6 +26,7 @@ from builder.oci import (
     write_layout,
 )
 from builder.oci.aside import folder_aside
+from builder.patterns import exactly
 
 _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257  # POSIX pax, ustar header block
 
@@ -79,12 +79,9 @@ def inside(source: Path, outputs: Iterable[Output]) -> tuple[str, ...]:
     """Patterns, as in .dockerignore, of the outputs that lie in the function's folder: they are no part of it."""
     top = source.resolve()
     places = (Path(output.target).resolve() for output in outputs if output.target)
-    return tuple(_literal(place.relative_to(top)) for place in places if place != top and place.is_relative_to(top))
-
-
-def _literal(path: Path) -> str:
-    """A pattern that matches this path alone."""
-    return re.sub(r"([\\*?\[\]!#])", r"\\\1", path.as_posix())
+    return tuple(
+        exactly(place.relative_to(top).as_posix()) for place in places if place != top and place.is_relative_to(top)
+    )
 
 
 def check_outputs(outputs: Iterable[Output]) -> None:

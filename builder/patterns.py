@@ -94,6 +94,11 @@ def _cleaned(body: str) -> str:
     return "/".join(parts)
 
 
+def exactly(path: str) -> str:
+    """A pattern that matches this path, and what is below it, alone."""
+    return re.sub(r"([\\*?\[\]!#])", r"\\\1", path)
+
+
 def _literal(pattern: str) -> str:
     """What every match starts with: the text before the first wildcard."""
     end = next((index for index, char in enumerate(pattern) if char in _WILD), len(pattern))

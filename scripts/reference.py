@@ -92,6 +92,7 @@ PARTS = {
     "firkin.md": {
         "run": lambda: options(_firkin.commands["run"]),
         "invoke": lambda: options(_firkin.commands["invoke"]),
+        "trace": lambda: options(_firkin.commands["trace"]),
     },
     "lint.md": {
         "options": lambda: options(_firkin.commands["lint"]),
