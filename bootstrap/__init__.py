@@ -37,6 +37,7 @@ Which module does what, in the order of a start:
 | `web_response`| a response → the answer its sender understands                | for web applications    |
 | `asgi`, `wsgi`| an application as a handler                                   | for their applications  |
 | `command`     | a command as a handler                                        | for `exec:`             |
+| `interpreters`| what a command needs to be started                            | the same                |
 | `pool`        | many events at once: the parent of the workers                | for managed instances   |
 | `records`     | what each worker is at, in shared memory                      | the same                |
 | `supervisor`  | workers are started, watched, replaced, ended                 | the same                |

@@ -24,6 +24,7 @@ import tempfile
 import time
 
 from .errors import FunctionError, HandlerNotFoundError, MalformedHandlerNameError
+from .interpreters import find_missing
 from .payload import parse_json
 from .wire import MAX_BODY_BYTES
 
@@ -147,16 +148,23 @@ def load_command(line: str, settings: "Settings") -> "Handler":
     if not arguments:
         raise MalformedHandlerNameError("Bad handler 'exec:': found no command. Give one, such as exec:./tool.")
     program = arguments[0]
+    search_path = os.environ.get("PATH", _SEARCH_PATH)
     if "/" in program:
         found = os.path.join(settings.task_root, program)  # noqa: PTH118  pathlib is not loaded for one path
         executable = os.path.isfile(found) and os.access(found, os.X_OK)  # noqa: PTH113  same
     else:
-        found = shutil.which(program, path=os.environ.get("PATH", _SEARCH_PATH)) or ""
+        found = shutil.which(program, path=search_path) or ""
         executable = bool(found)
     if not executable:
         raise HandlerNotFoundError(
             f"Handler '{program}' missing: found no executable file {found or 'on PATH'!r}. "
             "Check the path from the function's folder, and the mode of the file."
+        )
+    missing = find_missing(found, search_path)
+    if missing:
+        raise HandlerNotFoundError(
+            f"Handler '{program}' cannot start: found no {missing!r}, by which {found!r} is run. "
+            "Put it into the image, or build the program so that it needs none."
         )
     return Command([found, *arguments[1:]], settings.task_root)
 

@@ -280,6 +280,8 @@ class Connection:
                 error = another
         if isinstance(error, ConnectionResetError):
             return b""
+        if error.errno is None:
+            raise error  # not the kernel's: a signal handler of the function's has raised it
         self.close()
         if isinstance(error, BlockingIOError):
             raise self._silent("answering") from error

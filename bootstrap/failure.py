@@ -19,6 +19,7 @@ _VALIDATION_ERROR = "LambdaValidationError"
 _EXIT_ERROR = "Runtime.ExitError"  # what the platform itself says when it finds the process gone
 _NO_BREAK_SPACE = "\u00a0"  # CloudWatch strips plain spaces at the start of a line
 _RECORD_LINE_END = "\r"  # CloudWatch keeps such lines in one record
+_SHORT_CHARACTERS = 1000
 _SOURCE_LIMIT_BYTES = 4 * 1024 * 1024  # a larger file is data; its frames show no source line
 _REPEATS_SHOWN = 3  # as in `traceback`: a recursion shows its frame this often
 
@@ -63,16 +64,20 @@ class Failure:
         self.stack_trace = stack_trace
         self.working_directory = working_directory
 
-    def body(self, request_id: str, *, raw_utf8: bool) -> bytes:
-        """Return the JSON body of an error call; `request_id` is "" before the first event."""
-        return render_json(self._fields(request_id), raw_utf8=raw_utf8)
+    def body(self, request_id: str, *, raw_utf8: bool, short: bool = False) -> bytes:
+        """Return the JSON body of an error call; `request_id` is "" before the first event.
 
-    def _fields(self, request_id: str) -> "dict[str, object]":
+        A short one has the first 1,000 characters of texts and no trace: for where the whole is too large.
+        """
+        return render_json(self._fields(request_id, short=short), raw_utf8=raw_utf8)
+
+    def _fields(self, request_id: str, *, short: bool = False) -> "dict[str, object]":
+        limit = _SHORT_CHARACTERS if short else None
         return {
-            "errorMessage": self.message,
-            "errorType": self.error_type,
+            "errorMessage": self.message[:limit],
+            "errorType": self.error_type[:limit],
             "requestId": request_id,
-            "stackTrace": self.stack_trace,
+            "stackTrace": () if short else self.stack_trace,
         }
 
     def xray_cause(self) -> str:
@@ -157,7 +162,7 @@ def _read_source(path: str, frame: "FrameType") -> "list[bytes]":
     try:
         with open(path, "rb") as file:  # noqa: PTH123  pathlib is not loaded at start
             data = file.read(_SOURCE_LIMIT_BYTES + 1)
-    except (OSError, ValueError):
+    except Exception:  # noqa: BLE001  also where the function has replaced `open`
         # A module out of a zip file: its loader has the text.
         get_source = getattr(frame.f_globals.get("__loader__"), "get_source", None)
         try:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-_STDOUT = 1
+_STDOUT, _STDERR = 1, 2
 DEBUG, WARNING, ERROR = 10, 30, 40  # the numbers of `logging`
 # Frame types by AWS: the format in the last bit, the level above it (awslambdaric, lambda_runtime_log_utils.py).
 _FRAME_TYPE = 0xA55A0000
@@ -99,6 +99,11 @@ def write_record(state: LogState, text: str, *, level: int) -> None:
         return
     flush_output()
     _write_all(_STDOUT, text.encode("utf-8", "backslashreplace"))
+
+
+def write_last_words(error: object) -> None:
+    """Write why the process ends to standard error: the descriptor, for the reason in `write_record`."""
+    _write_all(_STDERR, f"firkin bootstrap: {error}\n".encode("utf-8", "backslashreplace"))
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

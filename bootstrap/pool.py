@@ -6,10 +6,9 @@ all.
 """
 
 import posix
-import sys
 
 from .errors import PlatformError, WorkerExitError
-from .logs import DEBUG, LogState, write_notice
+from .logs import DEBUG, LogState, write_last_words, write_notice
 from .loop import report_failure
 from .records import make_records
 from .start import connect, prepare_interpreter, take_frames_fd
@@ -91,6 +90,6 @@ class _Herald:
                 self._api.post_init_error(failure)
         except PlatformError as refused:
             # Answered by the worker with its last breath, or the platform is gone.
-            print(f"firkin bootstrap: {refused}", file=sys.stderr)  # noqa: T201  this process's own log
+            write_last_words(refused)
         finally:
             self._log_state.request_id = ""

@@ -21,6 +21,7 @@ _BASE = "/2018-06-01/runtime"
 _USER_AGENT = "firkin-bootstrap python/{}.{}.{}".format(*sys.version_info)
 _JSON = "application/json"
 _ERROR_TYPE = "Lambda-Runtime-Function-Error-Type"
+_XRAY_CAUSE = "Lambda-Runtime-Function-XRay-Error-Cause"
 _INVOCATION_ID = "Lambda-Runtime-Invocation-Id"
 _OK, _ACCEPTED, _PAYLOAD_TOO_LARGE, _REDIRECTION = 200, 202, 413, 300
 # awslambdaric drops the header from here on; a larger one makes the platform refuse the whole message.
@@ -86,7 +87,7 @@ class RuntimeApi:
     def start_stream(self, invocation: "Invocation", headers: "dict[str, str]") -> "Connection":
         """Send the head of a response whose body follows; return the connection that takes it in chunks."""
         path = f"{_BASE}/invocation/{invocation.request_id}/response"
-        everything = {**self._common, **headers, **_echo(invocation)}
+        everything = {**self._common, **headers, **_echo(invocation.invocation_id)}
         self._connection.send(render_request("POST", path, everything))
         return self._connection
 
@@ -96,21 +97,18 @@ class RuntimeApi:
 
     def post_error(self, invocation: "Invocation", failure: "Failure") -> None:
         """Post the failure of one invocation."""
-        _require_success("posting the error", self._post_error(invocation, failure))
+        self.post_error_for(invocation.request_id, invocation.invocation_id, failure)
 
     def post_error_for(self, request_id: str, invocation_id: str, failure: "Failure") -> None:
         """Post the failure of an invocation of which only the ids are known."""
-        body = failure.body(request_id, raw_utf8=self._raw_utf8)
-        echo = {_INVOCATION_ID: invocation_id} if invocation_id else {}
-        response = self._post(f"invocation/{request_id}/error", body, {**_error_headers(failure), **echo}, None)
-        _require_success("posting the error of a process that has ended", response)
+        _require_success("posting the error", self._post_error(request_id, invocation_id, failure))
 
     def post_error_after_413(self, invocation: "Invocation", failure: "Failure") -> None:
         """Post the failure of an invocation whose response was refused as too large; any answer will do.
 
         Some platforms still wait for an answer, others have made one up and refuse a second (RIE does, 403).
         """
-        self._post_error(invocation, failure)
+        self._post_error(invocation.request_id, invocation.invocation_id, failure)
 
     def post_init_error(self, failure: "Failure", *, error_type: "str | None" = None) -> None:
         """Post why the function cannot be loaded; only valid before the first `request_next`.
@@ -134,26 +132,30 @@ class RuntimeApi:
         _require_success("posting the restore error", response)
 
     def _post_start_error(self, path: str, failure: "Failure", error_type: "str | None") -> "Response":
-        headers = _error_headers(failure)
-        if error_type is not None:
-            headers[_ERROR_TYPE] = error_type
-        return self._post(path, failure.body("", raw_utf8=self._raw_utf8), headers, None)
+        return self._post_failure(path, failure, more={_ERROR_TYPE: error_type} if error_type is not None else {})
 
-    def _post_error(self, invocation: "Invocation", failure: "Failure") -> "Response":
-        body = failure.body(invocation.request_id, raw_utf8=self._raw_utf8)
-        return self._post(f"invocation/{invocation.request_id}/error", body, _error_headers(failure), invocation)
+    def _post_error(self, request_id: str, invocation_id: str, failure: "Failure") -> "Response":
+        path = f"invocation/{request_id}/error"
+        return self._post_failure(path, failure, request_id=request_id, more=_echo(invocation_id))
 
-    def _post(self, path: str, body: bytes, headers: "dict[str, str]", invocation: "Invocation | None") -> "Response":
-        headers = {**self._common, **headers, **_echo(invocation)}
+    def _post_failure(
+        self, path: str, failure: "Failure", *, more: "dict[str, str]", request_id: str = ""
+    ) -> "Response":
+        headers = {**self._common, **_error_headers(failure), **more}
+        response = self._post(path, failure.body(request_id, raw_utf8=self._raw_utf8), headers)
+        if response.status == _PAYLOAD_TOO_LARGE:  # the beginning of the reason is better than none
+            headers.pop(_XRAY_CAUSE, None)
+            response = self._post(path, failure.body(request_id, raw_utf8=self._raw_utf8, short=True), headers)
+        return response
+
+    def _post(self, path: str, body: bytes, headers: "dict[str, str]") -> "Response":
         self._connection.send(render_request("POST", f"{_BASE}/{path}", headers, body=body))
         return self._connection.receive()
 
 
-def _echo(invocation: "Invocation | None") -> "dict[str, str]":
-    if invocation is None or not invocation.invocation_id:
-        return {}
+def _echo(invocation_id: str) -> "dict[str, str]":
     # The platform checks it, so that an answer can never reach another invocation.
-    return {_INVOCATION_ID: invocation.invocation_id}
+    return {_INVOCATION_ID: invocation_id} if invocation_id else {}
 
 
 def _error_headers(failure: "Failure") -> "dict[str, str]":
@@ -163,7 +165,7 @@ def _error_headers(failure: "Failure") -> "dict[str, str]":
     }
     cause = failure.xray_cause()
     if len(cause) < _XRAY_CAUSE_LIMIT_BYTES:
-        headers["Lambda-Runtime-Function-XRay-Error-Cause"] = cause
+        headers[_XRAY_CAUSE] = cause
     return headers
 
 

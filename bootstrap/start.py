@@ -11,7 +11,7 @@ import sys
 from .connection import SILENCE_LIMIT_S, Connection
 from .errors import INIT_ERROR_EXIT_CODE, PlatformError, StartError, StrayForkError, WorkersError
 from .handler import load_handler
-from .logs import WARNING, LogState, watch_logging, write_notice
+from .logs import WARNING, LogState, watch_logging, write_last_words, write_notice
 from .loop import report_failure, serve
 from .runtime_api import RuntimeApi
 from .settings import Settings, parse_settings, search_path
@@ -49,7 +49,7 @@ def main(script: str) -> int:
     except StrayForkError as error:
         leave_fork(error)
     except (StartError, PlatformError, WorkersError) as error:
-        _say(error)
+        write_last_words(error)
         return error.exit_code
 
 
@@ -135,10 +135,6 @@ def connect(settings: Settings, *, silence_limit_s: int = SILENCE_LIMIT_S) -> Ru
 def _abandon(connection: "Connection | None") -> None:
     if connection is not None:
         connection.abandon()
-
-
-def _say(error: Exception) -> None:
-    print(f"firkin bootstrap: {error}", file=sys.stderr)  # noqa: T201  the last words of the process
 
 
 def _environment() -> "dict[str, str]":

@@ -144,12 +144,6 @@ def render_trailers(failure: "Failure", request_id: str) -> bytes:
     """Return the end of a body that failed: the last chunk and the two trailers."""
     body = binascii.b2a_base64(failure.body(request_id, raw_utf8=False), newline=False)
     if len(body) > _ERROR_BODY_LIMIT_BYTES:
-        fields = {
-            "errorMessage": failure.message[:_SHORT_MESSAGE_CHARACTERS],
-            "errorType": failure.error_type[:_SHORT_MESSAGE_CHARACTERS],
-            "requestId": request_id,
-            "stackTrace": [],
-        }
-        body = binascii.b2a_base64(render_json(fields, raw_utf8=False), newline=False)
+        body = binascii.b2a_base64(failure.body(request_id, raw_utf8=False, short=True), newline=False)
     error_type = header_text(failure.error_type[:_SHORT_MESSAGE_CHARACTERS]).encode("ascii")
     return b"0\r\n%b: %b\r\n%b: %b\r\n\r\n" % (_ERROR_TYPE.encode(), error_type, _ERROR_BODY.encode(), body)

@@ -9,7 +9,7 @@ import posix
 import sys
 
 from .errors import StrayForkError
-from .logs import flush_output
+from .logs import flush_output, write_last_words
 
 TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def leave_fork(error: "BaseException | None") -> "NoReturn":
     code = 1
     if error is None or isinstance(error, StrayForkError):
         code = StrayForkError.exit_code
-        print(f"firkin bootstrap: {error or StrayForkError()}", file=sys.stderr)  # noqa: T201  its last words
+        write_last_words(error or StrayForkError())
     elif isinstance(error, SystemExit) and (error.code is None or isinstance(error.code, int)):
         code = error.code or 0
     else:

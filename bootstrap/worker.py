@@ -2,11 +2,10 @@
 
 import _socket
 import posix
-import sys
 
 from .errors import INIT_ERROR_EXIT_CODE, PlatformError, RefusedError
 from .handler import load_handler
-from .logs import WARNING, LogState, watch_logging, write_notice
+from .logs import WARNING, LogState, watch_logging, write_last_words, write_notice
 from .loop import load_invocation, report_failure, set_trace_id
 from .polling import Slot
 from .records import LOADED, REPORTED
@@ -92,10 +91,9 @@ def redirect_output(path: str) -> None:
             socket.connect(path)
             posix.dup2(socket.fileno(), descriptor)
         except OSError as error:
-            print(  # noqa: T201  to whatever standard error is
-                f"firkin bootstrap: Connecting descriptor {descriptor} to the log socket {path!r}: found {error!r}. "
-                "Its output stays where this process's goes.",
-                file=sys.stderr,
+            write_last_words(
+                f"Connecting descriptor {descriptor} to the log socket {path!r}: found {error!r}. "
+                "Its output stays where this process's goes."
             )
         finally:
             socket.close()

@@ -116,7 +116,7 @@ class RecordingServer:
         usual = self._events.pop(0).render() if name == "next" and self._events else render(202, ACCEPTED)
         usual = render(200, b"") if name == "restore" else usual
         answer = self._answers.get(name, usual)
-        step = self._piece_bytes or len(answer)
+        step = self._piece_bytes or len(answer) or 1
         for start in range(0, len(answer), step):
             connection.sendall(answer[start : start + step])
         return not self._hang_up
