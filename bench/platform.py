@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LIMIT_S = 60
+REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+TRACE_ID = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 _NEXT = b"GET /2018-06-01/runtime/invocation/next"
 _ACCEPTED = (
     b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nDate: Mon, 23 Nov 2026 12:00:00 GMT\r\n"
@@ -20,15 +22,17 @@ _ACCEPTED = (
 )
 
 
-def render_event(body: bytes, *, content_type: str = "application/json") -> bytes:
+def render_event(
+    body: bytes, *, content_type: str = "application/json", request_id: str = REQUEST_ID, trace_id: str = TRACE_ID
+) -> bytes:
     """A whole `/next` response, with the headers that Lambda sends for a plain invocation."""
     head = (
         "HTTP/1.1 200 OK\r\n"
         f"Content-Type: {content_type}\r\n"
-        "Lambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n"
+        f"Lambda-Runtime-Aws-Request-Id: {request_id}\r\n"
         "Lambda-Runtime-Deadline-Ms: 4102444800000\r\n"
         "Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:eu-west-1:123456789012:function:f\r\n"
-        "Lambda-Runtime-Trace-Id: Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1\r\n"
+        f"Lambda-Runtime-Trace-Id: {trace_id}\r\n"
         "Date: Mon, 23 Nov 2026 12:00:00 GMT\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
@@ -53,8 +57,8 @@ class Runtime:
             raise SystemExit(f"expected a request for the next event, found {self._pending[:300]!r}")
         return time.perf_counter()
 
-    def invoke(self, event: bytes) -> tuple[float, float]:
-        """Serve one event; return the moments of writing it and of having read its response."""
+    def invoke(self, event: bytes, *, failing: bool = False) -> tuple[float, float]:
+        """Serve one event; return the moments of writing it and of having read its response, or its failure."""
         self.wait_for_next()
         self._pending = b""
         connection = self._connection
@@ -63,7 +67,7 @@ class Runtime:
         connection.sendall(event)
         request = self._read_request()
         answered = time.perf_counter()
-        if b"/response HTTP/1.1" not in request[:120]:
+        if (b"/error HTTP/1.1" if failing else b"/response HTTP/1.1") not in request[:120]:
             raise SystemExit(f"expected a response, found {request[:300]!r}")
         self._connection.sendall(_ACCEPTED)  # type: ignore[union-attr]
         return written, answered

@@ -18,12 +18,14 @@ Which module does what, in the order of a start:
 | `log_bridge`  | the handler on the root logger                                | when `logging` is       |
 | `log_json`    | its JSON records                                              | the same, if configured |
 | `wire`        | HTTP/1.1, the subset spoken here; no sockets                  | first                   |
+| `wire_reader` | a response in pieces                                          | with the first of these |
 | `connection`  | the one socket                                                | first                   |
 | `runtime_api` | the Runtime API's calls                                       | first                   |
 | `handler`     | `app.handler` → the function                                  | first                   |
 | `snapshot`    | SnapStart's hooks                                             | only for SnapStart      |
 | `termination` | SIGTERM                                                       | first                   |
 | `loop`        | next, invoke, answer, for ever                                | first                   |
+| `fixed_variable` | the trace id's place in the environment                  | after 10,000 events     |
 | `invocation`  | one event: headers, context, call, result                     | while `/next` is away   |
 | `context`     | the second argument of handlers                               | while `/next` is away   |
 | `payload`     | JSON as Lambda's Python does it                               | while `/next` is away   |

@@ -12,11 +12,12 @@ import posix
 import sys
 
 from .errors import ProtocolError, StrayForkError, UnreachableError
-from .wire import ResponseReader, maybe_parse_whole
+from .wire import maybe_parse_whole
 
 TYPE_CHECKING = False  # see settings
 if TYPE_CHECKING:
     from .wire import Response
+    from .wire_reader import ResponseReader
 
 # No answer of the Runtime API but /next takes longer than milliseconds; a peer silent for this long is gone.
 SILENCE_LIMIT_S = 30
@@ -233,6 +234,8 @@ class Connection:
                 if response.status == _ACCEPTED and len(data) <= _REMEMBERED_BYTES_MAX:
                     self._accepted_bytes, self._accepted = data, response
                 return response
+            from .wire_reader import ResponseReader  # noqa: PLC0415  most processes never need it
+
             reader = ResponseReader()
             response = reader.feed(data)
             while response is None:
@@ -251,7 +254,7 @@ class Connection:
             self.close()
         return response
 
-    def _receive_in_place(self, reader: ResponseReader) -> None:
+    def _receive_in_place(self, reader: "ResponseReader") -> None:
         """Receive the rest of a large body without a copy, in one call; less of it when the peer closes."""
         with reader.place() as place:
             while reader.missing_bytes and self._socket is not None:

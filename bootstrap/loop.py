@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .runtime_api import RuntimeApi
     from .settings import Settings
 
+_CHANGES_BY_SETENV = 10_000  # 1.4 MB, about what the other way takes once
 _TRACE_ID = b"_X_AMZN_TRACE_ID"  # where the X-Ray SDK and OpenTelemetry look
 # The process of these is kept for later between init and the first event: init is where work is free of wait.
 _OWN_FOLDER = __file__.rpartition("/")[0] + "/"
@@ -97,6 +98,8 @@ def answer(
         if isinstance(error, (SystemExit, KeyboardInterrupt)):
             raise
         return
+    if __name__ not in sys.modules:  # the function has emptied it, and more of ours may be needed
+        sys.modules.update(_own_modules)
     # Before the answer: the platform may freeze the process right after it, with the lines still inside.
     flush_output()
     try:
@@ -147,16 +150,37 @@ def _working_directory() -> str:
         return ""
 
 
-def set_trace_id(trace_id: "str | None") -> None:
-    """Set or delete the trace id in this process's environment.
+class _TraceVariable:
+    """The trace id in the environment: for the function, for C libraries, and for child processes.
 
+    glibc never frees a value that `setenv` was given, since somebody may still hold it: 144 bytes per invocation.
+    So after some thousand values the variable moves to a place of its own, where each replaces the one before.
     `os` is not loaded for this (2 ms): the dict inside of `os.environ` is `posix.environ`, whoever imports it when.
     """
-    environ = posix.environ
-    if trace_id is not None:
+
+    __slots__ = ("_changes", "_put")
+
+    def __init__(self) -> None:
+        self._changes = 0
+        self._put: Callable[[bytes, bytes], None] = posix.putenv
+
+    def set(self, trace_id: "str | None") -> None:
+        """Set or delete it."""
+        environ = posix.environ
+        if trace_id is None:
+            if environ.pop(_TRACE_ID, None) is not None:
+                posix.unsetenv(_TRACE_ID)
+            return
         value = trace_id.encode("utf-8", "surrogateescape")
-        if environ.get(_TRACE_ID) != value:
-            posix.putenv(_TRACE_ID, value)
-            environ[_TRACE_ID] = value
-    elif environ.pop(_TRACE_ID, None) is not None:
-        posix.unsetenv(_TRACE_ID)
+        if environ.get(_TRACE_ID) == value:
+            return
+        self._changes += 1
+        if self._changes == _CHANGES_BY_SETENV:
+            from .fixed_variable import maybe_fixed_putenv  # noqa: PLC0415  it loads ctypes: 10 ms and 1 MB
+
+            self._put = maybe_fixed_putenv() or posix.putenv
+        self._put(_TRACE_ID, value)
+        environ[_TRACE_ID] = value
+
+
+set_trace_id = _TraceVariable().set  # the process has one environment

@@ -97,6 +97,6 @@ def test_every_kind_of_handler_works_beside_files_with_our_names(source, tmp_pat
 
 def test_the_package_imports_under_its_public_name() -> None:
     """Tools and tests import bootstrap.X as any package."""
-    from bootstrap.wire import ResponseReader  # noqa: PLC0415  the import is the test
+    from bootstrap.wire_reader import ResponseReader  # noqa: PLC0415  the import is the test
 
-    assert ResponseReader.__module__ == "bootstrap.wire"
+    assert ResponseReader.__module__ == "bootstrap.wire_reader"
