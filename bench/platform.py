@@ -87,6 +87,12 @@ class Runtime:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
+    def hang_up(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     def _read_request(self) -> bytes:
         data = b""
         while not data:
@@ -96,8 +102,7 @@ class Runtime:
                 self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             data = self._connection.recv(1 << 20)
             if not data:  # a client may open another connection for its next call
-                self._connection.close()
-                self._connection = None
+                self.hang_up()
                 if self.process.poll() is not None:
                     raise SystemExit(f"{self.process.args} ended with {self.process.returncode}")
         while (end := data.find(b"\r\n\r\n")) < 0:
@@ -126,7 +131,9 @@ def running(command: Sequence[str], folder: Path, **environment: str) -> Iterato
         env = {**kept, "AWS_LAMBDA_RUNTIME_API": address, **environment}
         started = time.perf_counter()
         with subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL) as process:
+            runtime = Runtime(process, started, listener)
             try:
-                yield Runtime(process, started, listener)
+                yield runtime
             finally:
                 process.kill()
+                runtime.hang_up()
