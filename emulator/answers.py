@@ -18,6 +18,8 @@ from .values import Answer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .environment import Failure
+
 
 class Reply(NamedTuple):
     """An answer of the Runtime API: status and JSON body."""
@@ -88,8 +90,15 @@ def out_of_memory(request_id: str) -> Answer:
     return _error("Runtime.OutOfMemory", f"RequestId: {request_id} Error: {KILLED}")
 
 
-def init_exit(*, out_of_memory: bool) -> Answer:
-    """The runtime ended in its init without a report: the body is empty, as from AWS's emulator."""
+def extension_error(request_id: str, failure: Failure) -> Answer:
+    """An extension failed, and the invocation with it."""
+    return _error(failure.error_type, f"RequestId: {request_id} Error: {failure.message}")
+
+
+def init_exit(*, out_of_memory: bool, failure: Failure | None = None) -> Answer:
+    """Init ended without a report, or by an extension's failure: the body is empty, as from AWS's emulator."""
+    if failure is not None:
+        return Answer(b"", error_type=failure.error_type)
     return Answer(b"", error_type="Runtime.OutOfMemory" if out_of_memory else EXIT_ERROR)
 
 

@@ -30,6 +30,7 @@ _ON, _OFF = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", 
 _TIMEOUT_VARIABLE = "AWS_LAMBDA_FUNCTION_TIMEOUT"
 _MEMORY_VARIABLE = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 _PORT_LIMIT = 65535
+_EXTENSIONS = "/opt/extensions"  # the platform's folder for them
 
 
 class Arguments(NamedTuple):
@@ -56,6 +57,7 @@ class _Flags(argparse.Namespace):
     health_path: str
     drain: float
     limit_bandwidth: bool
+    extensions: str
 
 
 def main() -> int:
@@ -133,6 +135,12 @@ def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Argu
     parser.add_argument(
         "--limit-bandwidth", action="store_true", help="slow streams down to 2 MiB/s after 6 MiB, as Lambda does"
     )
+    parser.add_argument(
+        "--extensions",
+        default=_EXTENSIONS,
+        metavar="DIR",
+        help="folder of external extensions, empty for none (default %(default)s)",
+    )
     http_options.add_arguments(parser)
     flags = parser.parse_args([*_from_environment(parser, environment), *ours], namespace=_Flags())
     if not 0 <= flags.port <= _PORT_LIMIT:
@@ -150,6 +158,7 @@ def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Argu
         concurrency=flags.concurrency,
         keep_alive_s=flags.keep_alive,
         queue_timeout_s=flags.queue_timeout,
+        extensions=flags.extensions if os.path.isdir(flags.extensions) else None,  # noqa: PTH112 - no pathlib here
     )
     http = http_options.parse_options(
         http=flags.http, cors=flags.cors, proxies=flags.proxies, health_path=flags.health_path, drain=flags.drain

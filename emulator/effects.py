@@ -133,7 +133,6 @@ class Effects:
     def _on_exit(self, returncode: int) -> None:
         self.max_memory_mb()
         self._process = None
-        self._server.drop_connections()  # calls of a dead runtime must not count for the next one
         self._gone.set()
         out_of_memory = False
         if self._limit is not None:

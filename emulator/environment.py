@@ -88,11 +88,22 @@ class InitError(NamedTuple):
     answer: Answer
 
 
+class Failure(NamedTuple):
+    """An extension failed, and the whole environment with it."""
+
+    error_type: str
+    message: str
+
+
 class Exited(NamedTuple):
-    """The process ended; `how` is e.g. "exit status 3" or "signal: killed", None for exit status 0."""
+    """The process ended; `how` is e.g. "exit status 3" or "signal: killed", None for exit status 0.
+
+    `failure` is what ended it, if that was an extension's.
+    """
 
     how: str | None
     out_of_memory: bool = False
+    failure: Failure | None = None
 
 
 # Effects

@@ -323,29 +323,35 @@ def _exited_init(environment: Environment, event: Exited, now: float) -> Step:
 
     An exit without a report leaves the body empty, as AWS's emulator does; the log says why.
     """
-    answer = environment.answer or answers.init_exit(out_of_memory=event.out_of_memory)
+    answer = environment.answer or answers.init_exit(out_of_memory=event.out_of_memory, failure=event.failure)
     report = ReportInit(now - environment.spawned_s, phase_of(environment), "error", answer.error_type)
     down = environment._replace(state=State.DOWN, answer=None)
     if environment.in_init_phase:
         return _retry_or_rest(down, (_NO_TIMER, report), now)
     if environment.answer is None:
-        return _failed(down, now, answer, (report,), answers.exit_message(event.how))
+        message = answers.exit_message(event.how) if event.failure is None else event.failure.message
+        return _failed(down, now, answer, (report,), message)
     return _failed(down, now, answer, (report,), None)
 
 
 def _exited_idle(environment: Environment, event: Exited, now: float) -> Step:
     del now
-    return Step(_idle(environment), (Note(f"Error: {answers.exit_message(event.how)} between two invocations"),))
+    message = answers.exit_message(event.how) if event.failure is None else event.failure.message
+    return Step(_idle(environment), (Note(f"Error: {message} between two invocations"),))
 
 
 def _exited_running(environment: Environment, event: Exited, now: float) -> Step:
     message = answers.exit_message(event.how)
     request_id = environment.invocation.request_id if environment.invocation else ""
     answer = environment.answer
+    if event.failure is not None:
+        message = event.failure.message
     if event.out_of_memory:
         answer = answers.out_of_memory(request_id)
     elif answer is None or answer is answers.TRUNCATED_RESPONSE:  # cut off because it ended
         answer = answers.exit_error(request_id, message)
+        if event.failure is not None:
+            answer = answers.extension_error(request_id, event.failure)
     return _failed(environment, now, answer, (), message)
 
 

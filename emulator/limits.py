@@ -53,6 +53,14 @@ ERROR_EXIT_GRACE_S = 1.0
 TERMINATE_GRACE_S = 2.0
 """Between SIGTERM and SIGKILL at the end; as long as the platform's longest shutdown phase."""
 
+EXTERNAL_SHUTDOWN_S = 2.0
+INTERNAL_SHUTDOWN_S = 0.5
+"""How long the shutdown of an environment may take, with external extensions and with internal ones only; Lambda's
+execution environment guide."""
+
+RUNTIME_SHUTDOWN_SHARE = 0.3
+"""The runtime's part of that, before the extensions are told; AWS's emulator."""
+
 HEAD_LIMIT_BYTES = 64 * 1024
 """Request line and headers on the invoke port; a caller that sends more is told 431."""
 

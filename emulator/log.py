@@ -23,6 +23,7 @@ class Log:
         self._error = error or out
         self._limit_bytes = limit_bytes
         self._kept = bytearray()
+        self.tap: Sink | None = None  # gets what the runtime writes too
 
     def stdout(self, data: bytes) -> None:
         """The runtime wrote to its stdout."""
@@ -36,6 +37,12 @@ class Log:
         if self._error is not None:
             self._error(data)
 
+    def extension(self, data: bytes) -> None:
+        """An extension wrote."""
+        self._remember(data)
+        if self._out is not None:
+            self._out(data)
+
     def platform(self, data: bytes) -> None:
         """A line of the platform."""
         if self._out is not None:
@@ -48,6 +55,11 @@ class Log:
         return kept
 
     def _keep(self, data: bytes) -> None:
+        self._remember(data)
+        if self.tap is not None:
+            self.tap(data)
+
+    def _remember(self, data: bytes) -> None:
         self._kept += data
         if len(self._kept) > 2 * self._limit_bytes:  # cutting at twice the limit keeps the copying linear
             del self._kept[: len(self._kept) - self._limit_bytes]

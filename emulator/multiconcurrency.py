@@ -151,18 +151,21 @@ def on_exited(environment: Environment, event: Exited, now: float) -> Step:
 
 
 def _exited_ready(environment: Environment, event: Exited, now: float) -> Step:
-    message = answers.exit_message(event.how)
+    failure = event.failure
+    message = answers.exit_message(event.how) if failure is None else failure.message
     if not environment.held:
         return Step(environment._replace(state=State.DOWN), (Note(f"Error: {message} between two invocations"),))
 
     def answer(request_id: str) -> Answer:
+        if failure is not None:
+            return answers.extension_error(request_id, failure)
         return answers.out_of_memory(request_id) if event.out_of_memory else answers.exit_error(request_id, message)
 
     return _fail_all(environment, answer, now, message=message)
 
 
 def _exited_init(environment: Environment, event: Exited, now: float) -> Step:
-    answer = environment.answer or answers.init_exit(out_of_memory=event.out_of_memory)
+    answer = environment.answer or answers.init_exit(out_of_memory=event.out_of_memory, failure=event.failure)
     report = ReportInit(now - environment.spawned_s, phase_of(environment), "error", answer.error_type)
     rested = environment._replace(answer=None)
     if environment.in_init_phase or not environment.held:

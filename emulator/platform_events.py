@@ -135,7 +135,59 @@ class Fault(NamedTuple):
         return self.text
 
 
-PlatformEvent = Union[InitStart, InitReport, InitRuntimeDone, Start, RuntimeDone, Report, Fault]
+class ExtensionInit(NamedTuple):
+    """An extension has initialised (state "Ready"), or has not."""
+
+    name: str
+    state: str
+    events: tuple[str, ...]
+    error_type: str | None
+
+    def record(self) -> Record:
+        """The event's record."""
+        told: dict[str, object] = {"name": self.name, "state": self.state, "events": list(self.events)}
+        return told if self.error_type is None else {**told, "errorType": self.error_type}
+
+
+class TelemetrySubscription(NamedTuple):
+    """An extension has subscribed to these types of events."""
+
+    name: str
+    types: tuple[str, ...]
+
+    def record(self) -> Record:
+        """The event's record."""
+        return {"name": self.name, "state": "Subscribed", "types": list(self.types)}
+
+
+class LogsDropped(NamedTuple):
+    """Events were not delivered to a subscriber."""
+
+    reason: str
+    dropped_records: int
+    dropped_bytes: int
+
+    def record(self) -> Record:
+        """The event's record."""
+        return {
+            "reason": self.reason,
+            "droppedRecords": self.dropped_records,
+            "droppedBytes": self.dropped_bytes,
+        }
+
+
+PlatformEvent = Union[
+    InitStart,
+    InitReport,
+    InitRuntimeDone,
+    Start,
+    RuntimeDone,
+    Report,
+    Fault,
+    ExtensionInit,
+    TelemetrySubscription,
+    LogsDropped,
+]
 
 
 TYPES = {
@@ -146,6 +198,9 @@ TYPES = {
     RuntimeDone: "platform.runtimeDone",
     Report: "platform.report",
     Fault: "platform.fault",
+    ExtensionInit: "platform.extension",
+    TelemetrySubscription: "platform.telemetrySubscription",
+    LogsDropped: "platform.logsDropped",
 }
 """The types of the events, in the Telemetry API's words."""
 

@@ -44,6 +44,7 @@ class Process:
         stdout: Sink,
         stderr: Sink,
         on_exit: Callable[[int], None],
+        what: str = "runtime",
     ) -> None:
         self._loop = loop
         self._on_exit = on_exit
@@ -59,7 +60,7 @@ class Process:
             )
         except (OSError, ValueError) as error:
             raise CommandNotStartedError(
-                f"starting the runtime {command[0]!r} in {cwd!r}: {error}; "
+                f"starting the {what} {command[0]!r} in {cwd!r}: {error}; "
                 "give a program that exists and is executable there"
             ) from error
         self.pid = self._popen.pid

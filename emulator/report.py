@@ -11,7 +11,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from .platform_events import TYPES, Fault, InitReport, Report, Start, billed_ms
+from .platform_events import TYPES, ExtensionInit, Fault, InitReport, Report, Start, billed_ms
 
 if TYPE_CHECKING:
     from .platform_events import PlatformEvent
@@ -34,6 +34,8 @@ def render_text(event: PlatformEvent, epoch_s: float) -> bytes:
         return _render_init_report(event).encode()
     if isinstance(event, Fault):
         return f"{event.text}\n".encode()
+    if isinstance(event, ExtensionInit):
+        return _render_extension(event).encode()
     return b""
 
 
@@ -65,6 +67,11 @@ def _render_end(event: Report) -> str:
 
 def _render_init_report(event: InitReport) -> str:
     text = f"INIT_REPORT Init Duration: {event.duration_s * 1000:.2f} ms\tPhase: {event.phase}\tStatus: {event.status}"
+    return text + ("\n" if event.error_type is None else f"\tError Type: {event.error_type}\n")
+
+
+def _render_extension(event: ExtensionInit) -> str:
+    text = f"EXTENSION\tName: {event.name}\tState: {event.state}\tEvents: [{', '.join(event.events)}]"
     return text + ("\n" if event.error_type is None else f"\tError Type: {event.error_type}\n")
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from .environment import Exited, Step
     from .errors import CommandNotStartedError, ProtocolError
+    from .extension_host import ExtensionHost
     from .http1 import Request
     from .log import Sink as LogSink
     from .platform_events import PlatformEvent
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from .values import Invocation, Result, Settings
 
 Done = Callable[[Outcome], None]
+
+_EXTENSION_PREFIXES = ("/2020-01-01/extension/", "/2022-07-01/telemetry", "/2020-08-15/logs")
 
 
 class Job:
@@ -108,6 +111,10 @@ class Sandbox:
         self._stepping = False
         self._effects: Effects | None = None
         self._now = time.monotonic
+        self._host: ExtensionHost | None = None  # if there are extensions
+        self._variables: Mapping[str, str] = {}
+        self._init_started: tuple[PlatformEvent, float] | None = None
+        self._told_done = ""  # the invocation whose end the runtime's part was told of
         self.listeners: list[Callable[[PlatformEvent, float], None]] = []
         self.not_started: CommandNotStartedError | None = None  # the last start, if it failed
 
@@ -126,6 +133,9 @@ class Sandbox:
             log=self._log,
             events=Events(self._on_timer, self._on_exit, self._on_not_started),
         )
+        self._variables = variables
+        if self._settings.extensions is not None:
+            self._make_host(self._effects)
         self._now = asyncio.get_running_loop().time
         await self._server.start()
         self._step(lambda: self._rules.on_start(self._environment, self._now()))
@@ -141,6 +151,8 @@ class Sandbox:
         if effects is not None and self._environment.state is not life.State.CLOSED:
             self._step(lambda: self._rules.on_close(self._environment, self._now()))
             await effects.wait_gone()
+            if self._host is not None:
+                await self._host.wait_gone()
         await self._server.close()
 
     def _step(self, event: Callable[[], Step]) -> None:
@@ -175,8 +187,10 @@ class Sandbox:
         else:
             if isinstance(effect, life.Spawn):
                 phase = lifecycle.phase_of(self._environment)
-                self._tell(InitStart(phase, self._settings.name, self._settings.version))
-            effects.perform(effect)
+                started = InitStart(phase, self._settings.name, self._settings.version)
+                self._init_started = (started, time.time())
+                self._tell(started)
+            (self._host or effects).perform(effect)
 
     def _tell(self, event: PlatformEvent) -> bytes:
         """Log an event and give it to the listeners; its words, for the caller's tail of the log."""
@@ -221,7 +235,9 @@ class Sandbox:
             status = "failure"
         else:
             status = "success" if error_type is None else "error"
-        done = self._tell(RuntimeDone(request_id, status, error_type, result.duration_s, len(result.answer.body)))
+        done = b""
+        if self._told_done != request_id:
+            done = self._tell(RuntimeDone(request_id, status, error_type, result.duration_s, len(result.answer.body)))
         return done + self._tell(
             Report(
                 request_id,
@@ -258,7 +274,10 @@ class Sandbox:
     def _on_call(self, call: int, request: Request) -> None:
         parsed = runtime_api.parse_call(request, call)
         if isinstance(parsed, runtime_api.Next):
-            self._step(lambda: self._rules.on_next(self._environment, call, self._now()))
+            if self._host is not None and self._host.holds(call):
+                self._tell_done_early()
+            else:
+                self._on_poll(call)
         elif isinstance(parsed, life.Post):
             post = parsed
             if self._uses_too_much():
@@ -267,8 +286,48 @@ class Sandbox:
         elif isinstance(parsed, life.InitError):
             init_error = parsed
             self._step(lambda: self._rules.on_init_error(self._environment, init_error))
+        elif request.target.startswith(_EXTENSION_PREFIXES) and self._effects is not None:
+            (self._host or self._adopt(self._effects)).on_call(call, request)
         else:
             self._server.reply(call, Response(parsed.status, (("Content-Type", "text/plain"),), parsed.body))
+
+    def _on_poll(self, call: int) -> None:
+        self._step(lambda: self._rules.on_next(self._environment, call, self._now()))
+
+    # extensions
+
+    def _make_host(self, effects: Effects) -> ExtensionHost:
+        from .extension_host import ExtensionHost, HostEvents  # noqa: PLC0415 - only where there are extensions
+
+        host = ExtensionHost(
+            self._settings,
+            variables=self._variables,
+            server=self._server,
+            effects=effects,
+            log=self._log,
+            events=HostEvents(self._on_poll, self._on_over, self._tell),
+        )
+        self._host = host
+        self.listeners.append(host.on_platform_event)
+        return host
+
+    def _adopt(self, effects: Effects) -> ExtensionHost:
+        """The first call of an internal extension, while the runtime initialises or too late."""
+        host = self._make_host(effects)
+        if self._init_started is not None:
+            host.on_platform_event(*self._init_started)
+        host.adopt(initialising=self._environment.state is life.State.STARTING)
+        return host
+
+    def _tell_done_early(self) -> None:
+        """The runtime is done with its invocation, and extensions are not: some wait for just this to be told."""
+        invocation, answer = self._environment.invocation, self._environment.answer
+        if invocation is None or answer is None or self._environment.clock_s is None:
+            return
+        self._told_done = invocation.request_id
+        status = "success" if answer.error_type is None else "error"
+        duration_s = self._now() - self._environment.clock_s
+        self._tell(RuntimeDone(invocation.request_id, status, answer.error_type, duration_s, len(answer.body)))
 
     def _uses_too_much(self) -> bool:
         """Whether the memory limit is exceeded, where the kernel does not mind it for us."""
@@ -280,16 +339,30 @@ class Sandbox:
         )
 
     def _on_lost_call(self, call: int) -> None:
+        if self._host is not None:
+            self._host.on_call_lost(call)
         self._step(lambda: self._rules.on_call_lost(self._environment, call, self._now()))
 
     def _on_timer(self) -> None:
+        if self._host is not None:
+            self._host.timed_out()
         self._step(lambda: self._rules.on_timer(self._environment, self._now()))
 
     def _on_exit(self, event: Exited) -> None:
+        if self._host is not None:
+            self._host.on_runtime_exit(event)
+            return
+        self._server.drop_connections()  # calls of a dead runtime must not count for the next one
+        self._on_over(event)
+
+    def _on_over(self, event: Exited) -> None:
+        """Nothing of the environment runs any more."""
         self._step(lambda: self._rules.on_exited(self._environment, event, self._now()))
 
     def _on_not_started(self, error: CommandNotStartedError) -> None:
         self.not_started = error
+        if self._host is not None:
+            self._host.on_not_started()
         self._step(lambda: self._rules.on_not_started(self._environment, str(error), self._now()))
 
 

@@ -4,7 +4,7 @@ Everything is bounded: what is kept of the init for those who subscribe later, w
 long a delivery may take. What does not fit is dropped and reported as `platform.logsDropped`, as on Lambda. Batches go
 to ports of this machine only, one at a time for each subscriber, in order.
 
-It decides nothing about extensions and never waits for a subscriber, but in `flush`. Loaded with the first extension.
+It decides nothing about extensions and never waits for a subscriber. Loaded with the first extension.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import collections
 import contextlib
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from .telemetry_events import EXTENSION, FUNCTION, Event, logs_dropped, render_event, subscription
+from .platform_events import TYPES, LogsDropped, TelemetrySubscription
+from .report import render_time
 
 if TYPE_CHECKING:
+    from .platform_events import PlatformEvent
     from .telemetry_api import Destination, Subscription
 
 _HOST = "127.0.0.1"
@@ -31,6 +33,29 @@ _SUCCESS = range(200, 300)
 _OBJECTS_FROM = "2022-12-13"  # schema versions before have every line as text
 
 
+FUNCTION = "function"
+EXTENSION = "extension"
+
+
+class Event(NamedTuple):
+    """One event. `record` is JSON's: an object for the platform's, a text (or an object) for a line of a log."""
+
+    epoch_s: float
+    type: str
+    record: object
+
+    @property
+    def category(self) -> str:
+        """What subscriptions name: platform, function or extension."""
+        return self.type.partition(".")[0]
+
+
+def render_event(event: Event) -> bytes:
+    """One event as JSON."""
+    value = {"time": render_time(event.epoch_s), "type": event.type, "record": event.record}
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
 class Telemetry:
     """`platform`, `function` and `extension` take what happened; `subscribe` adds a subscriber until `close`."""
 
@@ -40,9 +65,9 @@ class Telemetry:
         self._kept: collections.deque[Event] | None = collections.deque(maxlen=_INIT_EVENTS)
         self._lines = {FUNCTION: bytearray(), EXTENSION: bytearray()}
 
-    def platform(self, told: tuple[str, object], *, epoch_s: float | None = None) -> None:
-        """Something that the platform did: type and record, from `telemetry_events`."""
-        self._tell(Event(time.time() if epoch_s is None else epoch_s, *told))
+    def platform(self, event: PlatformEvent, epoch_s: float) -> None:
+        """Something that the platform did; the listener of a sandbox."""
+        self._tell(Event(epoch_s, TYPES[type(event)], event.record()))
 
     def function(self, data: bytes) -> None:
         """The runtime wrote."""
@@ -61,22 +86,24 @@ class Telemetry:
         self._subscribers.append(subscriber)
         for event in self._kept:
             subscriber.take(event)
-        self.platform(subscription(name=name, types=wanted.types))
+        self.platform(TelemetrySubscription(name, wanted.types), time.time())
         return True
 
     def close_subscriptions(self) -> None:
         """Init is over: nobody subscribes any more."""
         self._kept = None
 
-    async def flush(self, limit_s: float) -> None:
-        """Deliver what waits, within the limit."""
-        await asyncio.gather(*(each.flush(limit_s) for each in self._subscribers))
+    def flush(self) -> None:
+        """Begin to deliver what waits, whether the batches are full or not."""
+        for subscriber in self._subscribers:
+            subscriber.flush()
 
     def stop(self) -> None:
-        """Give up what was not delivered."""
+        """Give up what was not delivered; nothing is kept any more."""
         for subscriber in self._subscribers:
             subscriber.stop()
         self._subscribers = []
+        self._kept = None
 
     def _tell(self, event: Event) -> None:
         if self._kept is not None:
@@ -113,6 +140,7 @@ class _Subscriber:
         self._events: list[bytes] = []
         self._size = 0
         self._waiting: collections.deque[list[bytes]] = collections.deque()
+        self._dropped: LogsDropped | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._delivery = _Delivery(wanted.destination)
@@ -121,6 +149,9 @@ class _Subscriber:
         """Buffer an event that is wanted, and send a batch that is full."""
         if event.category not in self._wanted.types:
             return
+        if self._dropped is not None:
+            dropped, self._dropped = self._dropped, None
+            self.take(Event(event.epoch_s, TYPES[LogsDropped], dropped.record()))
         if not isinstance(event.record, str) and event.type == FUNCTION and self._wanted.schema_version < _OBJECTS_FROM:
             event = event._replace(record=json.dumps(event.record, separators=(",", ":")))
         rendered = render_event(event)
@@ -133,10 +164,9 @@ class _Subscriber:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(buffering.timeout_ms / 1000, self._close_batch)
 
-    async def flush(self, limit_s: float) -> None:
+    def flush(self) -> None:
+        """Send what there is."""
         self._close_batch()
-        if self._task is not None:
-            await asyncio.wait({self._task}, timeout=limit_s)
 
     def stop(self) -> None:
         if self._timer is not None:
@@ -160,8 +190,10 @@ class _Subscriber:
             self._task = asyncio.ensure_future(self._deliver())
 
     def _drop(self, batch: list[bytes], reason: str) -> None:
-        told = logs_dropped(reason=reason, records=len(batch), size=sum(map(len, batch)))
-        self.take(Event(time.time(), *told))
+        """Count what is lost; it is told with the next event, so that telling it to nobody does not go round."""
+        before = self._dropped or LogsDropped("", 0, 0)
+        size = before.dropped_bytes + sum(map(len, batch))
+        self._dropped = LogsDropped(reason, before.dropped_records + len(batch), size)
 
     async def _deliver(self) -> None:
         while self._waiting:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from .http1 import Request
 
-PREFIXES = ("/2022-07-01/telemetry", "/2020-08-15/logs")
+LOGS_PREFIX = "/2020-08-15/logs"
+"""The Logs API, which the Telemetry API replaced."""
+
+PREFIXES = ("/2022-07-01/telemetry", LOGS_PREFIX)
 
 TYPES = ("platform", "function", "extension")
 SCHEMA_VERSIONS = ("2022-07-01", "2022-12-13", "2025-01-29")

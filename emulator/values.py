@@ -30,7 +30,7 @@ class Settings:
     `limits_memory`, else it is only reported. `concurrency`
     environments are started at most, and stopped when they have idled for `keep_alive_s`; an invocation waits up to
     `queue_timeout_s` for one, with `queue_limit` others. `runtime_api` is where the first environment's Runtime API
-    listens.
+    listens. The files of the folder `extensions` are started before each runtime.
 
     Raises `UsageError` for values that cannot be right.
     """
@@ -47,6 +47,7 @@ class Settings:
     queue_timeout_s: float = limits.QUEUE_TIMEOUT_S
     queue_limit: int = limits.QUEUE_LIMIT
     runtime_api: tuple[str, int] = ("127.0.0.1", 0)
+    extensions: str | None = None
     log_limit_bytes: int = limits.LOG_LIMIT_BYTES
 
     @property

@@ -17,14 +17,17 @@ from emulator.dates import render_access_time, render_date
 from emulator.http1 import Request
 from emulator.platform_events import (
     TYPES,
+    ExtensionInit,
     Fault,
     InitReport,
     InitRuntimeDone,
     InitStart,
+    LogsDropped,
     PlatformEvent,
     Report,
     RuntimeDone,
     Start,
+    TelemetrySubscription,
 )
 
 
@@ -109,6 +112,22 @@ EVENTS: list[tuple[PlatformEvent, str, dict[str, object] | str]] = [
             "metrics": {"durationMs": 0.0, "billedDurationMs": 0, "memorySizeMB": 128, "maxMemoryUsedMB": 36},
         },
     ),
+    (
+        ExtensionInit("agent", "Ready", ("INVOKE", "SHUTDOWN"), None),
+        "EXTENSION\tName: agent\tState: Ready\tEvents: [INVOKE, SHUTDOWN]\n",
+        {"name": "agent", "state": "Ready", "events": ["INVOKE", "SHUTDOWN"]},
+    ),
+    (
+        ExtensionInit("agent", "InitError", (), "Extension.E"),
+        "EXTENSION\tName: agent\tState: InitError\tEvents: []\tError Type: Extension.E\n",
+        {"name": "agent", "state": "InitError", "events": [], "errorType": "Extension.E"},
+    ),
+    (
+        TelemetrySubscription("agent", ("platform",)),
+        "",
+        {"name": "agent", "state": "Subscribed", "types": ["platform"]},
+    ),
+    (LogsDropped("slow", 2, 30), "", {"reason": "slow", "droppedRecords": 2, "droppedBytes": 30}),
     (Fault("it broke"), "it broke\n", "it broke"),
 ]
 
@@ -138,6 +157,9 @@ def test_every_event_has_a_type() -> None:
         "platform.runtimeDone",
         "platform.report",
         "platform.fault",
+        "platform.extension",
+        "platform.telemetrySubscription",
+        "platform.logsDropped",
     }
     assert {type(event) for event, _, _ in EVENTS} == set(TYPES)
 
