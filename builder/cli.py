@@ -410,8 +410,18 @@ def _invoke(event: str, *, url: str | None, port: int, wait: float) -> None:
 @click.option(
     "--sarif", type=click.Path(path_type=Path), metavar="FILE", help="Write the findings as SARIF, for dashboards."
 )
-def _lint(image: str, *, ignore: tuple[str, ...], strict: bool, as_json: bool, sarif: Path | None) -> None:
-    """Check IMAGE, oci:DIR or tar:FILE, for every reason for which Lambda refuses it or the function fails there."""
+@click.option("--platform", default="linux/amd64", show_default=True, help="Which image of a registry's index.")
+@click.option(
+    "--insecure-registry", "insecure", multiple=True, metavar="HOST[:PORT]", help="Reach this registry without TLS."
+)
+@click.option("--offline", is_flag=True, help="Use no network.")
+def _lint(
+    image: str, *, ignore: tuple[str, ...], strict: bool, as_json: bool, sarif: Path | None, **registry: object
+) -> None:
+    """Check IMAGE for every reason for which Lambda refuses it or the function fails there.
+
+    IMAGE is oci:DIR, tar:FILE or an image of a registry.
+    """
     from importlib.metadata import version
 
     from builder.console import Console
@@ -421,15 +431,26 @@ def _lint(image: str, *, ignore: tuple[str, ...], strict: bool, as_json: bool, s
         describe_findings,
         failed,
         gate,
+        is_local,
         lint,
         open_subject,
+        pulled_subject,
         render_sarif,
         render_text,
     )
 
     check_ignored(ignore, origin="--ignore")
-    with _cache(Console()) as cache:
-        findings = lint(open_subject(image), cache, ignored=ignore)
+    console = Console()
+    with _cache(console) as cache:
+        if is_local(image):
+            subject = open_subject(image)
+        else:
+            from builder.oci import BlobStore
+            from builder.registry import pull_image
+
+            pulled = pull_image(image, cache=cache, console=console, environment=os.environ, **registry)  # type: ignore[arg-type]  # click has checked the types
+            subject = pulled_subject(image, pulled, BlobStore(cache.blobs))
+        findings = lint(subject, cache, ignored=ignore)
     if sarif:
         log = render_sarif(findings, image, version=version("firkin"))
         write_whole(sarif, render_json(log), f"writing {sarif}")

@@ -9,7 +9,7 @@ from builder.lint.finding import Finding, Level, Rule, read_rules
 from builder.lint.gate import check_built, check_ignored, failed, gate
 from builder.lint.render import describe_findings, render_text
 from builder.lint.sarif import render_sarif
-from builder.lint.subject import Subject, open_subject
+from builder.lint.subject import Subject, is_local, open_subject, pulled_subject
 
 __all__ = [
     "Finding",
@@ -21,8 +21,10 @@ __all__ = [
     "describe_findings",
     "failed",
     "gate",
+    "is_local",
     "lint",
     "open_subject",
+    "pulled_subject",
     "read_layers",
     "read_rules",
     "render_sarif",

@@ -6,6 +6,7 @@ Opens, and judges nothing; every blob that is read is checked against its digest
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from builder.errors import ImageError, SourceError
 from builder.oci import CheckedBlob, Descriptor, FolderBlobs, Image, ImageConfig, Layer, OCIError, media_types
@@ -16,7 +17,9 @@ from builder.oci.image import Blobs, parse_image, read_small
 from builder.oci.index import INDEX_NAME, MARKER_NAME
 from builder.oci.jsons import Fields
 
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+if TYPE_CHECKING:
+    from builder.oci.distribution import Pulled
+
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 INDEXES = (media_types.INDEX, DOCKER_INDEX)
 _MAX_DEPTH = 3  # an index that lists indexes; deeper is nobody's image
@@ -45,10 +48,15 @@ class Subject:
         return cls(name, image.config, image.layers, image.open_layer, types)
 
 
+def is_local(text: str) -> bool:
+    """Whether a name is of an image in a folder or a file; any other is a registry's."""
+    return text.startswith(("oci:", "tar:"))
+
+
 def open_subject(text: str) -> Subject:
     """The image that `oci:DIR` or `tar:FILE` names. Raises SourceError for another form, ImageError for no image."""
     kind, _, target = text.partition(":")
-    if kind not in {"oci", "tar"} or not target:
+    if not is_local(text) or not target:
         raise SourceError(
             f"reading the image: {text!r} is neither oci:DIR nor tar:FILE", hint="For example oci:dist/hello."
         )
@@ -58,6 +66,16 @@ def open_subject(text: str) -> Subject:
         return _from_archive(text, Path(target))
     except OCIError as error:
         raise ImageError(f"reading {text}: {error}", hint="Build or fetch the image again.") from error
+
+
+def pulled_subject(text: str, pulled: "Pulled", store: Blobs) -> Subject:
+    """An image that was pulled from a registry into the store, with the media types that the registry has."""
+    try:
+        manifest = read_small(store, pulled.manifest, text)
+        listed = tuple(map(str, pulled.choice.platforms)) if pulled.choice else ()
+        return _from_manifest(text, pulled.manifest.media_type, manifest, store, where=text, listed=listed)
+    except OCIError as error:
+        raise ImageError(f"reading {text}: {error}", hint="Fetch the image again.") from error
 
 
 def _from_layout(text: str, folder: Path) -> Subject:

@@ -1,6 +1,7 @@
 """`firkin lint` as a process, and the same check inside a build."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -116,3 +117,16 @@ def test_an_archive_of_a_docker_engine_is_read(firkin, docker, build_image, func
         docker("rmi", "lint-of-docker-save")
     done = firkin("lint", f"tar:{tmp_path}/out.tar", "--strict")
     assert (done.code, done.out) == (0, f"tar:{tmp_path}/out.tar: nothing found\n")
+
+
+def test_an_image_of_a_registry_is_read_as_it_is_there(firkin, registry, layout, skopeo):
+    """Pushed by skopeo in Docker's form: the same handler is missing, and the types are Docker's, not mixed."""
+    name = f"{registry.host}/lint/bad:1"
+    bad = layout.write(layout.manifest([tar(*CLEAN)], config=BAD))
+    subprocess.run(
+        [skopeo, "copy", "--dest-tls-verify=false", "--format", "v2s2", bad, f"docker://{name}"],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    done = firkin("lint", name, "--insecure-registry", registry.host, "--json")
+    assert done.code == 16, done.err
+    assert [one["rule"] for one in json.loads(done.out)["findings"]] == ["handler", "reserved-variable"]
