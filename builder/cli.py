@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from builder.errors import BuilderError, FunctionError
+from builder.errors import BuilderError, FunctionError, SourceError
 from builder.program import in_github_actions, main, origin_of, print_bytes, print_json, print_line, render_json
 
 if TYPE_CHECKING:
@@ -444,6 +444,9 @@ def _lint(
     with _cache(console) as cache:
         if is_local(image):
             subject = open_subject(image)
+        elif Path(image).exists():
+            kind = "oci" if Path(image).is_dir() else "tar"
+            raise SourceError(f"reading the image: {image!r} is a place here", hint=f"Then say {kind}:{image}.")
         else:
             from builder.oci import BlobStore
             from builder.registry import pull_image

@@ -72,12 +72,19 @@ def test_sarif_names_rules_levels_and_places(firkin, bad, tmp_path):
     assert ran["results"][0]["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] == "/var/task/app.py"
 
 
-@pytest.mark.parametrize("name", ["oci:missing", "tar:missing", "missing", "oci:"])
+@pytest.mark.parametrize("name", ["oci:missing", "tar:missing", "No Name", "oci:"])
 def test_what_is_no_image_is_told(firkin, name):
     """Exit 10 for one that cannot be read, 3 for a name of an unknown form."""
     done = firkin("lint", name)
     assert done.code in {3, 10}
     assert "reading" in done.err
+
+
+def test_a_folder_without_its_kind_is_not_looked_for_in_a_registry(firkin, layout):
+    """The hint says how to name it."""
+    done = firkin("lint", layout.folder)
+    assert done.code == 3
+    assert f"say oci:{layout.folder}" in done.err
 
 
 def test_a_build_ends_before_anything_is_written(build_image, function, tmp_path):
