@@ -78,6 +78,11 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
             labels=image_labels(config.source, pyproject, config.labels, environment=environment),
             created_s=_source_date(environment),
         )
+    if config.trim in {"reachable", "traced"}:
+        from builder.trim.apply import trim_plan
+
+        with console.step("trim"):
+            plan = trim_plan(plan, choice, interpreter, cache)
     for warning in plan.warnings:
         console.warn(warning)
     for name, origin in config.origins.items():

@@ -76,7 +76,7 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
 )
 @click.option(
     "--trim",
-    type=click.Choice(["none", "safe"]),
+    type=click.Choice(["none", "safe", "reachable"]),
     default="safe",
     show_default=True,
     help="How much is left out.",

@@ -36,7 +36,8 @@ class How(StrEnum):
 class PlannedFile:
     """One file of the image. `path` is relative to its root; `size` (bytes) and `stamp` are the source's.
 
-    `stamp` is a digest or a time of change. With another `how` than COPY, `source` is what that says.
+    `stamp` is a digest or a time of change. With another `how` than COPY, `source` is what that says. `via` is the file
+    that leads to this one, where trimming knows it.
     """
 
     path: str
@@ -47,6 +48,7 @@ class PlannedFile:
     size: int = 0
     stamp: str = ""
     content: bytes = b""
+    via: str = ""
 
     def identity(self) -> str:
         """What decides the bytes of this file: the layer's cache key is made of these lines."""
@@ -66,7 +68,10 @@ class PlannedLayer:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole image before it is assembled: layers, bottom first, and how it is started."""
+    """A whole image before it is assembled: layers, bottom first, and how it is started.
+
+    `rest` are files that the function would find without trimming: the proof compares with them in place.
+    """
 
     layers: tuple[PlannedLayer, ...]
     architecture: str
@@ -76,6 +81,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     created_s: int = 0  # seconds since 1970: SOURCE_DATE_EPOCH, where it is set
+    rest: tuple[PlannedFile, ...] = ()
 
     @property
     def entrypoint(self) -> tuple[str, ...]:

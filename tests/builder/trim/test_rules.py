@@ -42,7 +42,8 @@ def test_the_table_is_well_formed():
     for rule in read_rules("safe"):
         rule.match.match("x")
     assert read_rules("none") == ()
-    assert LEVELS == ("none", "safe")
+    assert LEVELS == ("none", "safe", "reachable", "traced")
+    assert [rule.why for rule in read_rules("reachable")] == [rule.why for rule in read_rules("safe")]
 
 
 @pytest.mark.parametrize(

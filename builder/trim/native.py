@@ -1,0 +1,158 @@
+"""Which modules an extension module may import: names of the environment's modules found among its constants.
+
+Compiled code imports by names that lie in the file as text. C and C++ end them with a NUL; Rust strings run into each
+other; Cython (3.1 and newer) joins its strings and, where that is shorter, compresses them, by zlib or by a scheme of
+its own. All of them are looked into. Finds too much rather than too little; never loads the file.
+
+Source: Cython's Utility/StringTools.c for the compressed forms.
+"""
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+MAX_BLOB_BYTES = 512 << 10  # of one module's joined strings; pandas' longest have 20 kB, numpy's 160 kB
+MIN_BLOB_CHARS = 200  # a shorter run of text is accident
+MIN_JOINED_CHARS = 4  # of a name that is looked for within joined text: shorter ones are found everywhere
+
+_ENDED = re.compile(rb"(?<=\0)[A-Za-z_][A-Za-z0-9_.]{1,150}(?=\0)")
+_DOTTED = re.compile(rb"(?<![\w.])\w++(?:\.\w++)++", re.ASCII)
+_ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
+_LIBRARY = re.compile(rb"(?<=[\0/])lib[\w+-]{1,60}\.so(?:\.\d+){0,3}(?=\0)", re.ASCII)
+_NO_WORD = rb"(?<![\s`'\"(\[,:/*#=-])%s(?![\s`'\")\],:/*#=-]|\.\s)"
+_ALIGNMENT = 16  # of a constant array of this size: the compilers' choice on x86-64 and arm64
+_FIRST_PLAIN = 0b111  # three bytes must be there before one can be referred to
+_TEXT_SHARE = 0.9  # of the beginning, else it was no text
+_TEXT = frozenset(range(0x20, 0x7F)) | {0x09, 0x0A, 0x0D}
+
+
+@dataclass(frozen=True)
+class Names:
+    """The importable names to look for: `modules` all of them, dotted; their first parts are looked for alone."""
+
+    modules: frozenset[str]
+
+    @cached_property
+    def tops(self) -> frozenset[str]:
+        """The first parts."""
+        return frozenset(name.partition(".")[0] for name in self.modules)
+
+    @cached_property
+    def starts(self) -> "re.Pattern[bytes]":
+        """Where a dotted name may begin in joined text."""
+        tops = sorted({name.partition(".")[0] for name in self.modules if "." in name}, key=len, reverse=True)
+        return re.compile(b"(?=(" + b"|".join(re.escape(top.encode()) for top in tops or ["\0"]) + rb")\.)")
+
+
+def native_names(body: bytes, names: Names) -> frozenset[str]:
+    """The module names that occur in the bytes of a compiled file."""
+    found = {text for match in _ENDED.finditer(body) if (text := match[0].decode()) in names.modules}
+    found |= set(_dotted(body, names))
+    if b"pyo3" in body:
+        found |= set(_joined(body, names))
+    if b"cython" in body:
+        for blob in expanded(body):
+            found |= set(_dotted(blob, names)) | set(_joined(blob, names))
+        if b"decompression failed" not in body:
+            found |= set(_joined(body, names))
+    return frozenset(found)
+
+
+def library_names(body: bytes) -> frozenset[str]:
+    """File names of shared libraries among the constants, which the code may open by name."""
+    return frozenset(match[0].decode() for match in _LIBRARY.finditer(body))
+
+
+def reads_certificates(body: bytes) -> bool:
+    """Whether the code looks for the system's CA certificates, as TLS libraries that packages bring do."""
+    return b"/etc/ssl/cert" in body or b"ca-certificates" in body or b"/etc/pki/tls" in body
+
+
+def is_module(body: bytes, name: str) -> bool:
+    """Whether a shared library named like a module has a module's entry point."""
+    return f"PyInit_{name}".encode() in body or f"PyInitU_{name}".encode() in body or not name.isascii()
+
+
+def _dotted(body: bytes, names: Names) -> Iterator[str]:
+    """Dotted names wherever they begin, each as long as there is such a module."""
+    for match in _DOTTED.finditer(body):
+        run = match[0]
+        for start in names.starts.finditer(run):
+            parts = run[start.start() :].decode().split(".")
+            for length in range(len(parts), 1, -1):
+                if (found := _longest(".".join(parts[:length]), names)) and "." in found:
+                    yield found
+                    break
+
+
+def _longest(name: str, names: Names) -> str:
+    """The longest module that the text begins with; in joined text the last part may run on into the next string."""
+    if name in names.modules:
+        return name
+    parent, _, last = name.rpartition(".")
+    for end in range(len(last) - 1, 1, -1):
+        if f"{parent}.{last[:end]}" in names.modules:
+            return f"{parent}.{last[:end]}"
+    return parent if parent in names.modules else ""
+
+
+def _joined(body: bytes, names: Names) -> Iterable[str]:
+    """First parts of names within joined text, but not where they are words of a sentence."""
+    for top in names.tops:
+        name = top.encode()
+        if len(name) >= MIN_JOINED_CHARS and name in body and re.search(_NO_WORD % re.escape(name), body):
+            yield top
+
+
+def expanded(body: bytes) -> Iterator[bytes]:
+    """The texts that Cython has compressed."""
+    view = memoryview(body)
+    for match in _ZLIB.finditer(body):
+        try:
+            text = zlib.decompressobj().decompress(view[match.start() : match.start() + MAX_BLOB_BYTES], MAX_BLOB_BYTES)
+        except zlib.error:
+            continue
+        if len(text) >= MIN_BLOB_CHARS:
+            yield text
+    if b"LZSS" in body:
+        for at in range(0, len(body) - MIN_BLOB_CHARS, _ALIGNMENT):
+            if body[at] & _FIRST_PLAIN == _FIRST_PLAIN and _TEXT.issuperset(body[at + 2 : at + 4]):
+                text = expand_lzss(body, at)
+                head = text[:MIN_BLOB_CHARS]
+                if len(head) == MIN_BLOB_CHARS and sum(map(_TEXT.__contains__, head)) > _TEXT_SHARE * MIN_BLOB_CHARS:
+                    yield text
+
+
+def expand_lzss(body: bytes, at: int) -> bytes:
+    """Cython's LZSS from `at` on, as far as it gives text: where it ends is not written in the file.
+
+    Eight items follow a byte of flags: a plain byte, or a reference backwards of two or three bytes.
+    """
+    out = bytearray()
+    try:
+        while len(out) < MAX_BLOB_BYTES:
+            flags, at = body[at], at + 1
+            for bit in range(8):
+                if flags >> bit & 1:
+                    out.append(body[at])
+                    at += 1
+                    continue
+                low, high = body[at], body[at + 1]
+                at += 2
+                if not low & 0x80:
+                    offset, length = low, high
+                elif not high & 0x80:
+                    offset, length = 0x80 + (high << 2 & 0x180 | low & 0x7F), high & 0x1F
+                else:
+                    offset, length = 0x80 + ((high & 0x7F) << 7 | low & 0x7F), body[at]
+                    at += 1
+                length += 3
+                start = len(out) - offset - length
+                if start < 0:
+                    return bytes(out)
+                out += out[start : start + length]
+    except IndexError:
+        pass
+    return bytes(out)

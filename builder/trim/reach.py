@@ -1,0 +1,245 @@
+"""What can be reached from the handler: a walk over modules, along all that their facts and the knowledge say.
+
+Pure: facts and paths in, kept files with their causes out. Where reading is in doubt, it follows: a module too many
+costs some bytes, one too few costs an event. Standard library modules are trusted to import by statements alone, and
+the knowledge tells where they do not; in everybody else's, strings that name modules count too.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Sequence
+
+from builder.trim.distributions import Distribution
+from builder.trim.facts import Facts, Import
+from builder.trim.hints import asks_for_services, follow_hints, follow_strings
+from builder.trim.index import Index, Module
+from builder.trim.knowledge import Row, matches
+from builder.trim.reached import Cause, Reached
+from builder.trim.reader import FALLBACK, MAIN
+from builder.trim.rules import DEPENDENCIES, FUNCTION, RUNTIME, STDLIB
+
+ENCODINGS = "encodings"
+
+
+class Walk:
+    """One walk. `facts` reads a module's facts when it is first reached."""
+
+    def __init__(
+        self, index: Index, facts: Callable[[Module], Facts], rows: Sequence[Row], distributions: Sequence[Distribution]
+    ) -> None:
+        self.index = index
+        self.facts = facts
+        self.distributions = distributions
+        self.groups = {group for dist in distributions for group in dist.groups}
+        self.found = Reached()
+        self._queue: deque[tuple[Module, bool]] = deque()
+        self._full: set[str] = set()  # paths that more than the runtime's own closure reaches
+        self._lean = False  # while a module is read that only that closure reaches
+        self._guarded: dict[str, list[tuple[Module, Import]]] = defaultdict(list)
+        self._mentioned: dict[str, str] = {}  # name → the path that mentioned it first
+        self._rows: dict[str, list[Row]] = defaultdict(list)
+        self._everywhere: list[Row] = []
+        for row in rows:
+            for pattern in row.when:
+                everywhere = pattern == "*" and row.kind == "reaches"
+                (self._everywhere if everywhere else self._rows[pattern.partition(".")[0]]).append(row)
+        self.tops = {name.partition(".")[0] for name in index.names()}
+        # Names without a dot that are told from words: those of the function and of its dependencies.
+        self.telling = {
+            name for name in self.tops if any(one.scope != STDLIB for one in index.find(name)) or not index.find(name)
+        }
+
+    def run(self, roots: Iterable[tuple[str, Cause]]) -> Reached:
+        """Follow everything from the roots, given by path."""
+        for path, cause in roots:
+            self.keep(self.index.by_path[path], cause)
+        self.drain()
+        return self.found
+
+    def drain(self) -> None:
+        """Read what has been reached, until nothing new is."""
+        while self._queue:
+            module, self._lean = self._queue.popleft()
+            if not self._lean or module.path not in self._full:
+                self._read(module)
+        self._lean = False
+
+    def keep(self, module: Module, cause: Cause) -> None:
+        """Keep one module, with the packages above it. In full, unless only the runtime's closure has reached it."""
+        if module.path in (self.found.kept if self._lean else self._full):
+            return
+        if not self._lean:
+            self._full.add(module.path)
+        self.found.kept.setdefault(module.path, cause)
+        self.found.names.add(module.name)
+        self._queue.append((module, self._lean))
+        parent = module.name.rpartition(".")[0]
+        if parent:
+            self.name(parent, Cause("holds", module.path))
+
+    def lean(self, roots: Iterable[tuple[str, Cause]]) -> None:
+        """Follow what the interpreter's start and firkin's runtime need: their code is known, and tested as a whole.
+
+        There, imports within functions of the standard library do not count, but for rows of the knowledge.
+        """
+        self._lean = True
+        for path, cause in roots:
+            self.keep(self.index.by_path[path], cause)
+        self.drain()
+
+    def name(self, name: str, cause: Cause, *, importer: Module | None = None) -> None:
+        """Keep what a dotted name stands for."""
+        for module in self.index.find(name):
+            if importer is None or not self.is_optional(importer, module.name):
+                self.keep(module, cause)
+        parent = name.rpartition(".")[0]
+        if parent and not self.index.find(name):
+            self.name(parent, cause, importer=importer)
+
+    # one module
+
+    def _read(self, module: Module) -> None:
+        facts = self.facts(module)
+        by = Cause("imported by", module.path)
+        for one in facts.imports:
+            if module.scope == STDLIB and self._is_for_others(one):
+                continue
+            if one.guards and one.guards[0] not in {"", MAIN, FALLBACK}:
+                self._wait(module, one)
+            else:
+                self._import(module, one, by)
+        for codec in facts.codecs:
+            self.name(f"{ENCODINGS}.{codec}", Cause("names the codec:", module.path), importer=module)
+        if module.scope in {FUNCTION, DEPENDENCIES}:
+            follow_hints(self, module, facts)
+        elif module.is_native:
+            follow_strings(self, module, facts.strings)
+        self._note(module, facts)
+        self._apply_rows(module, facts)
+
+    def _is_for_others(self, one: Import) -> bool:
+        """Whether an import of the standard library is for another use of the module, or for another Python."""
+        if one.guards[:1] == (FALLBACK,) and one.guards[1:]:
+            return all(self.index.find(name) for name in one.guards[1:])
+        return one.guards == (MAIN,) or (self._lean and one.deferred)
+
+    def _import(self, module: Module, one: Import, cause: Cause) -> None:
+        base = self.base(module, one.level, one.module.partition(":")[0])
+        if base is None:
+            return
+        if base:
+            self.name(base, cause, importer=module)
+        for name in one.names:
+            if name == "*":
+                self._star(module, base, cause)
+            else:
+                whole = f"{base}.{name}" if base else name
+                if self.index.knows(whole):
+                    self.name(whole, cause, importer=module)
+
+    def _star(self, module: Module, base: str, cause: Cause) -> None:
+        """`from package import *` takes the submodules that `__all__` names."""
+        for package in self.index.find(base):
+            if package.is_package and package.path.endswith(".py"):
+                for text in self.facts(package).strings:
+                    if self.index.find(f"{base}.{text}"):
+                        self.name(f"{base}.{text}", cause, importer=module)
+
+    @staticmethod
+    def base(module: Module, level: int, name: str) -> str | None:
+        """The absolute name of an import; None when it leads out of the top package."""
+        if not level:
+            return name
+        parts = module.package.split(".") if module.package else []
+        if level - 1 > len(parts):
+            return None
+        return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
+
+    def _wait(self, module: Module, one: Import) -> None:
+        """An import of a module's `__getattr__`, which happens once somebody else asks for one of its names."""
+        for guard in one.guards:
+            asked = self._mentioned.get(guard)
+            if asked and asked != module.path:
+                self._import(module, one, Cause(f"{guard!r}, used in /{asked}, is loaded by", module.path))
+                return
+        for guard in one.guards:
+            self._guarded[guard].append((module, one))
+
+    def _note(self, module: Module, facts: Facts) -> None:
+        """Remember what a module mentions, and let go of the imports that wait for it."""
+        if module.scope not in {STDLIB, RUNTIME}:
+            names = facts.mentions | facts.strings
+            self.found.strings |= facts.strings
+            for trait in facts.traits:
+                if trait != "services" or asks_for_services(self, module, facts):
+                    self.found.traits.setdefault(trait, module.path)
+            self.found.services |= facts.services
+            self.found.libraries |= facts.libraries
+            if "opens" in facts.traits:
+                self.found.openers.add(module.path)
+        else:
+            names = facts.mentions
+        self.found.mentions |= facts.mentions
+        for name in names:
+            if self._mentioned.setdefault(name, module.path) == module.path and name in self._guarded:
+                waiting = self._guarded.pop(name)
+                for owner, one in waiting:
+                    if owner.path == module.path:
+                        self._guarded[name].append((owner, one))
+                    else:
+                        self._import(owner, one, Cause(f"{name!r}, used in /{module.path}, is loaded by", owner.path))
+                if self._guarded.get(name):
+                    del self._mentioned[name]  # so far only by the module itself
+
+    # knowledge
+
+    def rows_of(self, module: Module, kind: str) -> Iterable[Row]:
+        """The rows of a kind that name the module."""
+        rows = self._rows.get(module.name.partition(".")[0], ())
+        return (row for row in rows if row.kind == kind and matches(module.name, row.when))
+
+    def is_optional(self, importer: Module, name: str) -> bool:
+        """Whether an import is one that its importer can do without."""
+        return any(
+            matches(name, row.modules) for row in self.rows_of(importer, "optional") if self._lean or not row.lean
+        )
+
+    def _apply_rows(self, module: Module, facts: Facts) -> None:
+        for row in self.rows_of(module, "reaches"):
+            if row.lean or not self._lean:
+                self._apply(row, module, facts)
+        if self._lean:
+            return
+        for row in self.rows_of(module, "decodes"):
+            if row.count:
+                self.all_codecs(Cause(f"{row.why}:", module.path))
+        if module.scope == STDLIB and any(row.count for row in self.rows_of(module, "names")):
+            follow_strings(self, module, facts.strings)
+        if module.scope in {FUNCTION, DEPENDENCIES}:
+            for row in self._everywhere:
+                self._apply(row, module, facts)
+
+    def all_codecs(self, cause: Cause) -> None:
+        """Keep every codec."""
+        for module in list(self.index.starting(f"{ENCODINGS}.")):
+            self.keep(module, cause)
+
+    def _apply(self, row: Row, module: Module, facts: Facts) -> None:
+        if row.asks and not facts.mentions.intersection(row.asks):
+            return
+        if row.files:
+            self.found.rows.setdefault(row, module.path)
+        for pattern in row.modules:
+            cause = Cause(f"{row.why}:", module.path)
+            if pattern.endswith("*"):
+                self.name(pattern.rstrip(".*"), cause)
+                for other in list(self.index.starting(pattern[:-1])):
+                    self.keep(other, cause)
+            else:
+                self.name(pattern, cause)
+
+
+def _above(package: str) -> Iterable[str]:
+    """A package and those above it."""
+    while package:
+        yield package
+        package = package.rpartition(".")[0]
