@@ -74,7 +74,7 @@ CHANGES = {
 
 def test_the_identity_holds_everything_but_the_reason():
     """Each field that decides bytes changes the identity; why a file is there does not."""
-    assert set(CHANGES) | {"why"} == {field.name for field in fields(PlannedFile)}
+    assert set(CHANGES) | {"why", "via"} == {field.name for field in fields(PlannedFile)}
     for name, value in CHANGES.items():
         assert replace(FILE, **{name: value}).identity() != FILE.identity(), name
     assert replace(FILE, why="other").identity() == FILE.identity()
