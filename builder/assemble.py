@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from builder.bases.compiler import Choice, running
 from builder.bytecode import Module, compile_modules
 from builder.cache import ELSEWHERE, Cache, key_of, mark_used
 from builder.disk import advice, disk
@@ -19,22 +20,24 @@ from builder.elf import without_debug
 from builder.errors import FunctionSyntaxError, OutputError, SourceError
 from builder.handler import module_file
 from builder.interpreter import Interpreter
+from builder.layer_records import parse_layer, render_layer
 from builder.listing import digest_of, listed
 from builder.oci import (
     BlobError,
     BlobStore,
-    Descriptor,
-    Digest,
     DiskError,
     Entry,
     History,
     Image,
     ImageConfig,
     Layer,
-    OCIError,
     UsageError,
 )
 from builder.plan import HISTORY, TASK, How, Plan, PlannedFile, PlannedLayer
+
+# What an image is built on. Source: image-spec v1.1, annotations.md.
+BASE_NAME = "org.opencontainers.image.base.name"
+BASE_DIGEST = "org.opencontainers.image.base.digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +59,58 @@ class Assembled:
     layers: tuple[AssembledLayer, ...]
 
 
-def assemble(plan: Plan, interpreter: Interpreter, cache: Cache, *, say: Callable[[str], None]) -> Assembled:
-    """The image of the plan.
+def assemble(
+    plan: Plan, interpreter: Interpreter, cache: Cache, *, say: Callable[[str], None], compiler: Choice | None = None,
+    base: Image | None = None,
+) -> Assembled:  # fmt: skip
+    """The image of the plan; `compiler` says who compiles, else `interpreter` does; `base` is what the plan keeps.
 
     Raises FunctionSyntaxError, OutputError (disk), SourceError (files that cannot be packed, or change meanwhile) and
     InterpreterError (a Python that cannot compile).
     """
-    press = _Press(plan, interpreter, cache, BlobStore(cache.blobs), say)
+    compiler = compiler or Choice(interpreter)
+    press = _Press(plan, interpreter, compiler, cache, BlobStore(cache.blobs), say)
     keys = [_key(planned, press) for planned in plan.layers]
     with ThreadPoolExecutor() as pool:  # reading and hashing leave the interpreter to each other
         recorded = pool.map(lambda key: _recorded(key, press), keys)
     layers = tuple(map(partial(_layer, press), plan.layers, keys, recorded))
     created = datetime.fromtimestamp(plan.created_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    below = _kept_layers(base) if base else ()
+    ours = (History(created_by=HISTORY + layer.name, created=created) for layer in layers)
+    history = (*(_kept_history(base) if base else ()), *ours)
+    foundation = plan.foundation
     config = ImageConfig(
         architecture=plan.architecture,
+        variant=foundation.variant if foundation else "",
         entrypoint=plan.entrypoint,
         cmd=plan.command,
         env=plan.environment,
         working_dir=plan.working_folder,
+        user=foundation.user if foundation else "",
         labels=plan.labels,
         created=created,
-        history=tuple(History(created_by=HISTORY + layer.name, created=created) for layer in layers),
+        history=history,
     )
-    return Assembled(Image.assemble(config, [layer.layer for layer in layers], blobs=press.store), layers)
+    made = (*below, *layers)
+    annotations = {BASE_NAME: foundation.name, BASE_DIGEST: foundation.digest} if foundation else {}
+    image = Image.assemble(config, [layer.layer for layer in made], blobs=press.store, annotations=annotations)
+    return Assembled(image, made)
+
+
+def _kept_layers(base: Image) -> tuple[AssembledLayer, ...]:
+    """The layers of a base that is kept, which are in the store already."""
+    return tuple(
+        AssembledLayer(f"base {number}", layer, cached=True, seconds=0.0, files=0)
+        for number, layer in enumerate(base.layers, start=1)
+    )
+
+
+def _kept_history(base: Image) -> tuple[History, ...]:
+    """The base's own history where it fits its layers, else a line for each."""
+    history = base.config.history
+    if sum(not entry.empty_layer for entry in history) == len(base.layers):
+        return history
+    return tuple(History(created_by=f"base layer {number}") for number in range(1, len(base.layers) + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +119,7 @@ class _Press:
 
     plan: Plan
     interpreter: Interpreter
+    compiler: Choice
     cache: Cache
     store: BlobStore
     say: Callable[[str], None]
@@ -98,6 +131,7 @@ def _key(planned: PlannedLayer, press: _Press) -> str:
         zlib.ZLIB_RUNTIME_VERSION,  # another zlib gives other bytes for the same files
         press.interpreter.full_version,
         press.interpreter.magic,
+        press.compiler.identity,
         "".join(file.identity() for file in planned.files),
     )
 
@@ -125,34 +159,6 @@ def _recorded(key: str, press: _Press) -> Layer | None:
         return None
     mark_used(press.store.path(layer.descriptor.digest))
     return layer
-
-
-def render_layer(layer: Layer) -> dict[str, object]:
-    """A layer as a record of the cache."""
-    return {
-        "media_type": layer.descriptor.media_type,
-        "digest": str(layer.descriptor.digest),
-        "size": layer.descriptor.size,
-        "diff_id": str(layer.diff_id),
-        "size_uncompressed": layer.size_uncompressed,
-    }
-
-
-def parse_layer(record: dict[str, object]) -> Layer | None:
-    """The layer of a record, None when it is not one."""
-    match record:
-        case {
-            "media_type": str(media_type),
-            "digest": str(digest),
-            "size": int(size),
-            "diff_id": str(diff_id),
-            "size_uncompressed": int(uncompressed),
-        }:
-            try:
-                return Layer(Descriptor(media_type, Digest.parse(digest), size), Digest.parse(diff_id), uncompressed)
-            except OCIError:
-                return None
-    return None
 
 
 def _write(planned: PlannedLayer, press: _Press) -> Layer:
@@ -192,9 +198,12 @@ def _compile(planned: PlannedLayer, press: _Press, scratch: Path) -> dict[str, P
     Modules that do not compile are left out; the handler's is an error.
     """
     wanted = [file for file in planned.files if file.how is How.BYTECODE]
+    if not wanted or not press.compiler.possible:
+        return {}
     targets = {file.path: scratch / f"{index}.pyc" for index, file in enumerate(wanted)}
     modules = [Module(file.source, str(targets[file.path]), "/" + _module_of(file.path)) for file in wanted]
-    failures = {failure.source: failure for failure in compile_modules(modules, press.interpreter.executable)}
+    with running(press.compiler, press.interpreter, press.cache) as compiler:
+        failures = {failure.source: failure for failure in compile_modules(modules, compiler)}
     handler = module_file(press.plan.handler, {_module_of(file.path).removeprefix(f"{TASK}/") for file in wanted})
     for file in wanted:
         failed = failures.get(file.source)

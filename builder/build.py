@@ -6,21 +6,28 @@ the console only; the command line decides what goes to stdout.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from builder.assemble import Assembled, AssembledLayer, assemble
+from builder.bases import HOST, choose_compiler, parse_base
+from builder.bases import Choice as CompilerChoice
 from builder.cache import Cache
 from builder.config import Config, read_pyproject
 from builder.console import Console, megabytes, seconds
-from builder.errors import InterpreterError, SourceError
+from builder.errors import BaseError, InterpreterError, SourceError
 from builder.host import observe_host
 from builder.interpreter import ARCHITECTURES, Interpreter, observe_interpreter
 from builder.labels import image_labels, parse_pairs
 from builder.left_out import with_left_out
-from builder.observe import make_plan, observe_function, observe_packages
-from builder.outputs import Output, check_outputs, inside, parse_output, parse_reference, write_output
+from builder.observe import make_plan, moved, observe_function, observe_packages
+from builder.outputs import Output, check_outputs, inside, parse_output, parse_reference, write_index, write_output
 from builder.plan import Plan
+from builder.platforms import each_platform, is_one_of_several, named_outputs, named_reference
 from builder.project import Event, check_folder, name_of, read_events
 from builder.trim import Choice
+
+if TYPE_CHECKING:
+    from builder.bases.observe import Base
 
 MAX_DATE_S = 253_402_300_799  # the last second of the year 9999, as far as RFC 3339 reaches
 
@@ -35,6 +42,9 @@ class Prepared:
     interpreter: Interpreter
     plan: Plan
     events: tuple[Event, ...]
+    compiler: CompilerChoice
+    indexes: tuple[Output, ...]  # what becomes an index of several images
+    base: "Base | None" = None
 
 
 def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]) -> Prepared:
@@ -46,16 +56,21 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
         reference = ":".join(parse_reference(config.tag or name, origin=config.origins.get("tag") or "--tag"))
         origin = config.origins.get("outputs") or "--output"
         outputs = tuple(parse_output(text, origin=origin) for text in config.outputs)
-        outputs = outputs or (() if config.push else (Output("oci", f"dist/{name}"),))
-        check_outputs(outputs)
+        asked = outputs or (() if config.push else (Output("oci", f"dist/{name}"),))
+        indexes = tuple(output for output in asked if config.index and output.kind == "oci")
+        outputs = named_outputs(asked, config)
+        reference = named_reference(reference, config)
+        check_outputs((*outputs, *indexes))
         if config.lint_ignore:
             from builder.lint import check_ignored
 
             check_ignored(config.lint_ignore, origin=config.origins.get("lint_ignore") or "--lint-ignore")
         events = tuple(read_events(config.source, config.events))
-    with console.step("observe the interpreter"):
-        interpreter = observe_interpreter(config.python)
+    with console.step("observe the base"):
+        base = _base(config, cache, console, environment=environment)
+        interpreter = base.interpreter if base else observe_interpreter(config.python)
         _check_platform(config, interpreter)
+        compiler = choose_compiler(interpreter)
         choice = Choice(config.trim, config.keep, config.drop)
         function = observe_function(config, interpreter, choice, also_ignored=inside(config.source, outputs))
         console.detail(f"handler {function.handler}, {interpreter.described} at {interpreter.executable}")
@@ -68,14 +83,26 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
             function=function,
             pyproject=pyproject,
             environment=environment,
+            program=base.foundation.program if base else "",
         )
     with console.step("plan"):
-        base = observe_host(interpreter, choice, cache)
-        plan = make_plan(config, interpreter, base, function, packages)
+        shipped = None if base and base.kept else observe_host(interpreter, choice, cache)
+        plan = make_plan(
+            config,
+            interpreter,
+            shipped,
+            function,
+            packages,
+            foundation=base.foundation if base else None,
+            warnings=[compiler.warning] if compiler.warning and config.trim != "none" else [],
+        )
         plan = replace(
             plan,
             environment={**plan.environment, **parse_pairs(config.variables, "an environment variable")},
-            labels=image_labels(config.source, pyproject, config.labels, environment=environment),
+            labels={
+                **(base.foundation.labels if base else {}),
+                **image_labels(config.source, pyproject, config.labels, environment=environment),
+            },
             created_s=_source_date(environment),
         )
     if config.trim in {"reachable", "traced"}:
@@ -88,7 +115,26 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
     for name, origin in config.origins.items():
         if origin:
             console.detail(f"{name} = {getattr(config, name)!r}, from {origin}")
-    return Prepared(config, reference, outputs, interpreter, with_left_out(plan), events)
+    plan = with_left_out(plan)
+    if base and base.kept:
+        plan = replace(plan, layers=tuple(moved(plan.layers, interpreter.tree())))
+    return Prepared(config, reference, outputs, interpreter, plan, events, compiler, indexes, base)
+
+
+def _base(config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]) -> "Base | None":
+    """What is built on; None for this machine's interpreter."""
+    name = parse_base(config.base, origin=config.origins.get("base", ""))
+    if name.kind == HOST:
+        if config.flatten:
+            raise BaseError(
+                "reading --flatten: --base host is FROM scratch already", hint="Leave --flatten out, or name a --base."
+            )
+        return None
+    from builder.bases.fetch import Asked
+    from builder.bases.observe import observe_base
+
+    asked = Asked(name, config.platform, config.offline, config.insecure)
+    return observe_base(asked, cache, console, python=config.python, flatten=config.flatten, environment=environment)
 
 
 def _source_date(environment: Mapping[str, str]) -> int:
@@ -108,7 +154,7 @@ def _source_date(environment: Mapping[str, str]) -> int:
 def _check_platform(config: Config, interpreter: Interpreter) -> None:
     if config.platform and config.platform != f"linux/{interpreter.architecture}":
         known = ", ".join(f"linux/{name}" for name in ARCHITECTURES.values())
-        origin = config.origins.get("platform")
+        origin = config.origins.get("platforms")
         raise InterpreterError(
             f"building for {config.platform!r}{origin and f' (from {origin})'}: --base host ships the interpreter of "
             f"this machine, which is linux/{interpreter.architecture}",
@@ -137,21 +183,48 @@ class Result:
         return f"{parse_reference(self.prepared.reference)[0]}@{self.digest}"
 
 
-def build(config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]) -> Result:
-    """Build, prove, and write the outputs."""
+def build(config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]) -> list[Result]:
+    """Build and prove an image for each platform asked for, then write all outputs."""
+    made = [_make(one, cache, console, environment=environment) for one in each_platform(config)]
+    with console.step("write"):
+        for result in made:
+            for output in result.prepared.outputs:
+                write_output(output, result.assembled.image, result.prepared.reference, cache)
+        if config.index:
+            _write_indexes(made, console)
+    for result in made:
+        _summary(result.prepared, result.assembled, console)
+    cache.prune()
+    return made
+
+
+def _write_indexes(made: Sequence[Result], console: Console) -> None:
+    """Each oci: output once more as an index of all platforms, under the name that was given."""
+    for output in made[0].prepared.indexes:
+        tag = parse_reference(made[0].prepared.config.tag or "untagged")[1]
+        digest = write_index(output, [result.assembled.image for result in made], tag=tag)
+        console.warn(f"{output} is an index ({digest}), which Lambda refuses: deploy one of the images that it lists")
+
+
+def _make(config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]) -> Result:
+    """One image, proven; nothing of it is written outside the cache."""
+    if is_one_of_several(config):
+        console.say(f"building for {config.platform}")
+    before = len(console.timings)
     prepared = prepare(config, cache, console, environment=environment)
     with console.step("assemble"):
-        assembled = assemble(prepared.plan, prepared.interpreter, cache, say=console.say)
+        assembled = assemble_prepared(prepared, cache, console)
     with console.step("prove"):
         method, answers, log = _prove(prepared, assembled, cache, console)
     with console.step("check"):
         _check(prepared, assembled, cache, console, log=log)
-    with console.step("write"):
-        for output in prepared.outputs:
-            write_output(output, assembled.image, prepared.reference, cache)
-    _summary(prepared, assembled, console)
-    cache.prune()
-    return Result(prepared, assembled, method, answers, tuple(console.timings))
+    return Result(prepared, assembled, method, answers, tuple(console.timings[before:]))
+
+
+def assemble_prepared(prepared: Prepared, cache: Cache, console: Console) -> Assembled:
+    """The image of what was prepared, in the cache."""
+    base = prepared.base.image if prepared.base and prepared.base.kept else None
+    return assemble(prepared.plan, prepared.interpreter, cache, say=console.say, compiler=prepared.compiler, base=base)
 
 
 def _prove(
@@ -161,8 +234,14 @@ def _prove(
     if not prepared.config.prove:
         console.warn("not proven: --no-prove was given")
         return "not proven", (), ""
-    from builder.prove import DESCRIPTIONS, prove
+    from builder.prove import prove, runner_of
 
+    if runner_of(prepared.plan.architecture) is None:
+        console.warn(
+            f"not proven: the image is for linux/{prepared.plan.architecture}, and this machine runs no programs of "
+            f"it; install qemu-user-static, or prove it on such a machine"
+        )
+        return "not proven", (), ""
     proof = prove(assembled.image, prepared.events, cache)
     if not prepared.events:
         console.warn("there are no sample events in events/: proven is only that the function starts")
@@ -175,10 +254,9 @@ def _prove(
         }
         for a in proof.answers
     )
-    how = DESCRIPTIONS[proof.method]
     count = len(prepared.events)
     told = "unchanged since it was proven" if proof.remembered else "proven"
-    console.say(f"{told}: {count} {'event' if count == 1 else 'events'}, {how}")
+    console.say(f"{told}: {count} {'event' if count == 1 else 'events'}, {proof.described}")
     for answer in proof.answers:
         console.detail(
             f"{answer.event}: {answer.duration_ms:.1f} ms, {answer.max_memory_mb} MB: {answer.payload[:200]}"

@@ -1,17 +1,18 @@
 """Bytecode compiled ahead, by the Python that will run it, the same bytes every time.
 
 What marshal writes depends on what the compiling process did before. So modules are compiled in fresh processes, each
-given a fixed run of the sorted list, with a fixed hash seed. Never imports or runs what it compiles.
+given a fixed run of the sorted list, with a fixed hash seed. Sources and bytecode go through pipes, so the compiling
+Python may be in a sandbox, or of another architecture. Never imports or runs what it compiles.
 """
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder.bytecode_worker import CANNOT_READ_OR_WRITE
+from builder.bytecode_worker import ANSWER, FAILED, LENGTHS
 from builder.errors import InterpreterError
 
 RUN = 150  # modules per process: few enough to keep two cores busy, enough to pay for the start
@@ -37,7 +38,16 @@ class Failure:
     message: str
 
 
-def compile_modules(modules: Sequence[Module], executable: str) -> list[Failure]:
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """The command that runs a Python, and what its environment needs besides; `name` is for messages."""
+
+    command: tuple[str, ...]
+    name: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def compile_modules(modules: Sequence[Module], compiler: Compiler) -> list[Failure]:
     """Compile each module to its target; returns those that do not compile, which is common in packages and no error.
 
     Raises InterpreterError when the interpreter fails, OSError when a file cannot be read or written.
@@ -45,40 +55,64 @@ def compile_modules(modules: Sequence[Module], executable: str) -> list[Failure]
     runs = [modules[start : start + RUN] for start in range(0, len(modules), RUN)]
     pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
     try:
-        found = [pool.submit(_compile_run, run, executable) for run in runs]
+        found = [pool.submit(_compile_run, run, compiler) for run in runs]
         return [failure for future in found for failure in future.result()]
     finally:
         pool.shutdown(cancel_futures=True)  # when interrupted, runs that have not begun never do
 
 
-def _compile_run(run: Sequence[Module], executable: str) -> list[Failure]:
-    text = "".join(f"{module.source}\0{module.target}\0{module.name}\0" for module in run)
-    worker = Path(__file__).with_name("bytecode_worker.py")
+def _compile_run(run: Sequence[Module], compiler: Compiler) -> list[Failure]:
+    asked: list[bytes] = []
+    for module in run:
+        name, source = module.name.encode("utf-8", "surrogateescape"), Path(module.source).read_bytes()
+        asked += [LENGTHS.pack(len(name), len(source)), name, source]
+    answers = _answers(_run(b"".join(asked), compiler), len(run), compiler)
+    failures = []
+    for module, (kind, answer) in zip(run, answers, strict=True):
+        if kind == FAILED:
+            line, _, message = answer.decode("utf-8", "surrogateescape").partition("\0")
+            failures.append(Failure(module.source, int(line), message))
+        else:
+            Path(module.target).write_bytes(answer)
+    return failures
+
+
+def _run(asked: bytes, compiler: Compiler) -> bytes:
+    worker = Path(__file__).with_name("bytecode_worker.py").read_text(encoding="ascii")
     # Not `-I`, which would ignore the hash seed, on which the order of sets in bytecode depends.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     try:
         done = subprocess.run(
-            [executable, "-S", "-B", "-W", "ignore", str(worker)],
-            input=text.encode("utf-8", "surrogateescape"),
+            [*compiler.command, "-S", "-B", "-W", "ignore", "-c", worker],
+            input=asked,
             capture_output=True,
             timeout=TIMEOUT_S,
             check=False,
-            env=inherited | {"PYTHONHASHSEED": "0"},
+            env={**inherited, **compiler.environment, "PYTHONHASHSEED": "0"},
         )
     except subprocess.TimeoutExpired:
         raise InterpreterError(
-            f"compiling bytecode: {executable} did not finish within {TIMEOUT_S} s", hint="Try --trim none."
+            f"compiling bytecode: {compiler.name} did not finish within {TIMEOUT_S} s", hint="Try --trim none."
         ) from None
-    fields = done.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1]
-    if done.returncode == CANNOT_READ_OR_WRITE and len(fields) == len(("errno", "text", "file")):
-        raise OSError(int(fields[0]), fields[1], fields[2])
     if done.returncode:
         raise InterpreterError(
-            f"compiling bytecode: {executable} ended with {done.returncode}",
+            f"compiling bytecode: {compiler.name} ended with {done.returncode}",
             hint="Check that this Python works, or build with --trim none.",
             details=done.stderr.decode("utf-8", "replace")[-SHOWN_CHARS:],
         )
-    return [
-        Failure(source, int(line), message)
-        for source, line, message in zip(fields[::3], fields[1::3], fields[2::3], strict=True)
-    ]
+    return done.stdout
+
+
+def _answers(told: bytes, count: int, compiler: Compiler) -> list[tuple[int, bytes]]:
+    answers: list[tuple[int, bytes]] = []
+    at = 0
+    while at + ANSWER.size <= len(told):
+        kind, size = ANSWER.unpack_from(told, at)
+        at += ANSWER.size + size
+        answers.append((kind, told[at - size : at]))
+    if len(answers) != count or at != len(told):
+        raise InterpreterError(
+            f"compiling bytecode: {compiler.name} gave another answer than bytecode, it begins with {told[:80]!r}",
+            hint="Check that this Python prints nothing by itself, or build with --trim none.",
+        )
+    return answers

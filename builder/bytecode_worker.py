@@ -1,39 +1,49 @@
-"""Compiles modules; a program, run in a fresh process by the interpreter that will load them.
+"""Compiles modules; a program, run in a fresh process by the interpreter that will load them, maybe in a sandbox.
 
-stdin: NUL-separated triples of source file, bytecode file, name for tracebacks. stdout: for each module that does not
-compile, the source file, the line and the message, NUL-separated. Bytecode is of the unchecked-hash kind: it never
-goes stale on a read-only file system and holds no time. A file that cannot be read or written ends the program with
-exit code 74 and the error's number, text and file name on stdout: leaving that module out would make another image of
-a full disk. Works on Python 3.9 and newer, standard library only.
+It touches no file: sources come on stdin, bytecode goes to stdout. stdin: for each module two little-endian 32-bit
+lengths, the name for tracebacks, the source. stdout: for each module a byte, 0 for bytecode and 1 for a failure, a
+length, and the bytecode or the line and the message, NUL-separated. Bytecode is of the unchecked-hash kind: it never
+goes stale on a read-only file system and holds no time. Works on Python 3.9 and newer, standard library only.
 """
 
-import py_compile
+import importlib.util
+import marshal
+import struct
 import sys
+from importlib.machinery import SourceFileLoader
 
-CANNOT_READ_OR_WRITE = 74  # EX_IOERR of sysexits.h
+LENGTHS = struct.Struct("<II")
+ANSWER = struct.Struct("<BI")
+COMPILED, FAILED = 0, 1
+UNCHECKED_HASH = 0b01  # PEP 552
 
 
 def main() -> int:
-    """Compile what stdin names and return the exit code."""
-    fields = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").split("\0")[:-1]
-    failed = []
-    for source, target, name in zip(fields[::3], fields[1::3], fields[2::3]):  # noqa: B905 - `strict` is not in 3.9
-        try:
-            py_compile.compile(
-                source, target, name, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
-            )
-        except py_compile.PyCompileError as error:
-            line = getattr(error.exc_value, "lineno", None) or 0
-            failed += [source, str(line), getattr(error.exc_value, "msg", "") or str(error.exc_value)]
-        except OSError as error:
-            _answer([str(error.errno or 0), error.strerror or str(error), str(error.filename or source)])
-            return CANNOT_READ_OR_WRITE
-    _answer(failed)
+    """Compile what stdin brings and return the exit code."""
+    data = memoryview(sys.stdin.buffer.read())
+    answers = []
+    at = 0
+    while at < len(data):
+        name_size, source_size = LENGTHS.unpack_from(data, at)
+        at += LENGTHS.size
+        name = bytes(data[at : at + name_size]).decode("utf-8", "surrogateescape")
+        at += name_size
+        kind, answer = _compiled(name, bytes(data[at : at + source_size]))
+        at += source_size
+        answers += [ANSWER.pack(kind, len(answer)), answer]
+    sys.stdout.buffer.write(b"".join(answers))
     return 0
 
 
-def _answer(fields: "list[str]") -> None:
-    sys.stdout.buffer.write("".join(field + "\0" for field in fields).encode("utf-8", "surrogateescape"))
+def _compiled(name: str, source: bytes) -> "tuple[int, bytes]":
+    try:
+        code = SourceFileLoader("<firkin>", name).source_to_code(source, name)
+        head = importlib.util.MAGIC_NUMBER + UNCHECKED_HASH.to_bytes(4, "little") + importlib.util.source_hash(source)
+        return COMPILED, head + marshal.dumps(code)
+    except Exception as error:  # noqa: BLE001 - whatever a strange source makes the compiler raise
+        text = getattr(error, "msg", "") or str(error)
+        line = getattr(error, "lineno", None) or 0
+        return FAILED, f"{line}\0{text}".encode("utf-8", "surrogateescape")
 
 
 if __name__ == "__main__":

@@ -30,11 +30,11 @@ Exit codes:
   2  usage                       12  no answer (invoke)
   3  folder or its settings      13  interpreter
   4  handler                     14  registry
-  5  syntax error in the code    16  refused by Lambda (lint)
-  6  dependencies                17  not the same image (--check)
-  7  proof failed               130  interrupted
-  8  output not written         143  terminated
-  9  Docker Engine
+  5  syntax error in the code    15  base
+  6  dependencies                16  refused by Lambda (lint)
+  7  proof failed                17  not the same image (--check)
+  8  output not written         130  interrupted
+  9  Docker Engine              143  terminated
 """
 
 
@@ -64,13 +64,32 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
 @click.option("-t", "--tag", metavar="NAME[:TAG]", help="The image's name; else the project's or the folder's.")
 @click.option(
     "--base",
-    type=click.Choice(["host"]),
+    metavar="BASE",
     default="host",
     show_default=True,
-    help="What the image is built on: this machine's Python.",
+    help="host (this machine's Python), oci:DIR, tar:FILE, docker:NAME, or the name of an image in a registry.",
 )
-@click.option("--python", metavar="VERSION|PATH", help="The Python to ship; else the one that runs this.")
-@click.option("--platform", metavar="OS/ARCH", help="Must be this machine's with --base host.")
+@click.option(
+    "--flatten",
+    is_flag=True,
+    help="Take only the needed files out of the base, its Python and libraries, FROM scratch.",
+)
+@click.option(
+    "--python",
+    metavar="VERSION|PATH",
+    help="The Python to ship; else the one that runs this, or the first of the base.",
+)
+@click.option(
+    "--platform",
+    "platforms",
+    multiple=True,
+    metavar="OS/ARCH",
+    envvar="BUILD_IMAGE_PLATFORM",
+    help="linux/amd64 or linux/arm64; else the base's, with --base host this machine's. Repeatable: an image each.",
+)
+@click.option(
+    "--index", is_flag=True, help="With several platforms, make each oci:DIR one index of all; Lambda refuses an index."
+)
 @click.option(
     "--engine", type=click.Choice(["oci"]), default="oci", show_default=True, help="What assembles the image."
 )
@@ -189,41 +208,68 @@ def _build(
     """Turn the folder SOURCE, with a Python function, into a container image that has answered its sample events."""
     from builder.build import build, prepare
     from builder.console import Console
-    from builder.describe import describe
     from builder.disk import write_whole
-    from builder.report import check_report, write_report
+    from builder.platforms import each_platform
+    from builder.report import check_report
 
     if report:
         check_report(report)
     if show_plan and dockerfile:
         raise click.UsageError("--plan and --dockerfile both want stdout: ask for one of them.")
     console = Console(quiet=quiet, verbose=verbose, github=in_github_actions())
+    several = len(set(options["platforms"])) > 1  # type: ignore[call-overload]  # a tuple, of click's making
+    if several and (show_plan or dockerfile or check):
+        raise click.UsageError("--plan, --dockerfile and --check are about one image: name one --platform.")
+    if options["index"] and not several:
+        raise click.UsageError("--index is of several platforms: name them with --platform.")
     asked = (*outputs, *(["docker"] if load and "docker" not in outputs else []))
     config = _config(source, outputs=asked, prove=not no_prove, cache=not no_cache, **options)
     _check_push(config)
     with _cache(console, fresh=no_cache or check is not None) as cache:
         if show_plan or dockerfile:
-            prepared = prepare(config, cache, console, environment=os.environ)
+            prepared = prepare(each_platform(config)[0], cache, console, environment=os.environ)
             _print_planned(prepared, as_dockerfile=dockerfile)
             return
         if check:
-            _check(config, check, cache, console)
+            _check(each_platform(config)[0], check, cache, console)
             return
-        result = build(config, cache, console, environment=os.environ)
-        if report:
-            from builder.report.observe import observe
-
-            write_report(report, describe(result), result.prepared.plan, observe(result, cache))
-            console.say(f"wrote {report}")
-        pushed = _push(result, console)
-    if sbom or provenance:
-        _attest(result, sbom=sbom, provenance=provenance)
+        results = build(config, cache, console, environment=os.environ)
+        told = [
+            _finish(result, cache, console, several=several, report=report, sbom=sbom, provenance=provenance)
+            for result in results
+        ]
+    names = "".join(f"{result.name}\n" for result in results).encode()
     if image_refs:
-        write_whole(image_refs, f"{result.name}\n".encode(), f"writing {image_refs}")
+        write_whole(image_refs, names, f"writing {image_refs}")
     if as_json:
-        print_json({**describe(result), **pushed})
+        print_json({"images": told} if several else told[0])
     else:
-        print_bytes(f"{result.name}\n".encode())
+        print_bytes(names)
+
+
+def _finish(
+    result: "Result", cache: "Cache", console: "Console", *,
+    several: bool, report: Path | None, sbom: Path | None, provenance: Path | None,
+) -> dict[str, object]:  # fmt: skip
+    """Write what is said about an image, push it, and give what --json tells of it.
+
+    Of several images, each has its architecture in the names of its files.
+    """
+    from builder.describe import describe
+    from builder.platforms import own_file
+
+    architecture = result.prepared.plan.architecture if several else ""
+    if report:
+        from builder.report import write_report
+        from builder.report.observe import observe
+
+        file = own_file(report, architecture)
+        write_report(file, describe(result), result.prepared.plan, observe(result, cache))
+        console.say(f"wrote {file}")
+    pushed = _push(result, console)
+    if sbom or provenance:
+        _attest(result, sbom=own_file(sbom, architecture), provenance=own_file(provenance, architecture))
+    return {**describe(result), **pushed}
 
 
 def _print_planned(prepared: "Prepared", *, as_dockerfile: bool) -> None:
@@ -238,14 +284,13 @@ def _print_planned(prepared: "Prepared", *, as_dockerfile: bool) -> None:
 
 
 def _check(config: "Config", given: str, cache: "Cache", console: "Console") -> None:
-    from builder.assemble import assemble
-    from builder.build import prepare
+    from builder.build import assemble_prepared, prepare
     from builder.check import check_same
     from builder.outputs import open_image
 
     image = open_image(given)
     prepared = prepare(config, cache, console, environment=os.environ)
-    built = assemble(prepared.plan, prepared.interpreter, cache, say=console.say).image
+    built = assemble_prepared(prepared, cache, console).image
     check_same(built, image, name=given)
     console.say(f"{given} is what this folder gives")
     print_bytes(f"{built.digest}\n".encode())

@@ -22,11 +22,11 @@ STRINGS: Mapping[str, str] = {
     "tag": "tag",
     "base": "base",
     "python": "python",
-    "platform": "platform",
     "engine": "engine",
     "trim": "trim",
 }
 LISTS: Mapping[str, str] = {
+    "platform": "platforms",
     "keep": "keep",
     "drop": "drop",
     "events": "events",
@@ -36,11 +36,15 @@ LISTS: Mapping[str, str] = {
     "lint-ignore": "lint_ignore",
     "insecure-registry": "insecure",
 }
+FLAGS: Mapping[str, str] = {"flatten": "flatten"}
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One build as it was asked for. `origins` maps a field's name to the place its value came from."""
+    """One build as it was asked for. `origins` maps a field's name to the place its value came from.
+
+    `platforms` are all that were asked for, `platform` is the one of them that this build is for.
+    """
 
     source: Path
     handler: str | None = None
@@ -48,6 +52,9 @@ class Config:
     base: str = "host"
     python: str | None = None
     platform: str | None = None
+    platforms: tuple[str, ...] = ()
+    flatten: bool = False
+    index: bool = False
     engine: str = "oci"
     trim: str = "safe"
     keep: tuple[str, ...] = ()
@@ -91,6 +98,8 @@ def parse_table(pyproject: Mapping[str, object]) -> dict[str, object]:
         raise SourceError(f"reading [{TABLE}]: it is {_shown(table)}, not a table", hint=f"Write it as [{TABLE}].")
     defaults: dict[str, object] = {}
     for key, value in table.items():
+        if key == "platform" and isinstance(value, str):  # one is common, and a list of one is a nuisance
+            value = [value]  # noqa: PLW2901 - the same value in its other form
         if key in STRINGS:
             defaults[STRINGS[key]] = _checked(key, value, "a string", lambda v: isinstance(v, str))
         elif key in LISTS:
@@ -100,8 +109,10 @@ def parse_table(pyproject: Mapping[str, object]) -> dict[str, object]:
                 "a list of strings",
                 lambda v: isinstance(v, list) and all(isinstance(i, str) for i in v),
             )
+        elif key in FLAGS:
+            defaults[FLAGS[key]] = _checked(key, value, "true or false", lambda v: isinstance(v, bool))
         else:
-            known = sorted((*STRINGS, *LISTS))
+            known = sorted((*STRINGS, *LISTS, *FLAGS))
             near = difflib.get_close_matches(str(key), known, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else "Known keys: " + ", ".join(known) + "."
             raise SourceError(f"reading [{TABLE}]: unknown key {key!r}", hint=hint)

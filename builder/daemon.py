@@ -1,31 +1,32 @@
-"""The Docker Engine, through the `docker` SDK: loading an image, a container's log. Imported only when asked for."""
+"""The Docker Engine, through the `docker` SDK: images in and out, a container's log. Imported only when asked for."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.errors import DockerError
+from builder.errors import BaseError, DockerError
 
 if TYPE_CHECKING:
     from docker import DockerClient  # type: ignore[import-untyped]  # the SDK has no types, and no stubs that follow it
 
+
 TIMEOUT_S = 300
+CHUNK_BYTES = 1 << 20
 
 
 def container_log(name: str) -> str:
     """All that a container wrote so far. Raises DockerError."""
     from docker.errors import DockerException  # type: ignore[import-untyped]  # the SDK has no types, and no stubs that follow it
 
-    client = _client("name a file with --log instead")
-    try:
-        return str(client.containers.get(name).logs().decode("utf-8", "replace"))
-    except (DockerException, OSError) as error:
-        raise DockerError(
-            f"reading the log of container {name!r}: {_reason(error)}",
-            hint="See docker ps -a, or give its log with --log FILE.",
-        ) from error
-    finally:
-        client.close()
+    with _client("name a file with --log instead") as client:
+        try:
+            return str(client.containers.get(name).logs().decode("utf-8", "replace"))
+        except (DockerException, OSError) as error:
+            raise DockerError(
+                f"reading the log of container {name!r}: {_reason(error)}",
+                hint="See docker ps -a, or give its log with --log FILE.",
+            ) from error
 
 
 def load(archive: Path, reference: str, *, ids: Collection[str]) -> None:
@@ -36,17 +37,15 @@ def load(archive: Path, reference: str, *, ids: Collection[str]) -> None:
     """
     from docker.errors import DockerException
 
-    client = _client("write the image to a file with -o tar:FILE")
-    try:
-        with archive.open("rb") as file:
-            client.images.load(file)
-        found = str(client.images.get(reference).id)
-    except (DockerException, OSError) as error:  # a lost connection is an OSError, by requests
-        raise DockerError(
-            f"loading {reference} into the Docker Engine: {_reason(error)}", hint="See the engine's log."
-        ) from error
-    finally:
-        client.close()
+    with _client("write the image to a file with -o tar:FILE") as client:
+        try:
+            with archive.open("rb") as file:
+                client.images.load(file)
+            found = str(client.images.get(reference).id)
+        except (DockerException, OSError) as error:  # a lost connection is an OSError, by requests
+            raise DockerError(
+                f"loading {reference} into the Docker Engine: {_reason(error)}", hint="See the engine's log."
+            ) from error
     if found not in ids:
         raise DockerError(
             f"loading {reference}: the engine holds {found}, not {' or '.join(sorted(ids))}",
@@ -54,16 +53,53 @@ def load(archive: Path, reference: str, *, ids: Collection[str]) -> None:
         )
 
 
-def _client(otherwise: str) -> "DockerClient":
+@contextmanager
+def _client(otherwise: str) -> Iterator["DockerClient"]:
     import docker
     from docker.errors import DockerException
 
     try:
-        return docker.from_env(timeout=TIMEOUT_S)
+        client = docker.from_env(timeout=TIMEOUT_S)
     except DockerException as error:
         raise DockerError(
             f"reaching the Docker Engine: {_reason(error)}", hint=f"Start it, set DOCKER_HOST, or {otherwise}."
         ) from error
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def image_id(name: str) -> str:
+    """The id of an image that the engine holds. Raises BaseError when it holds none, DockerError."""
+    from docker.errors import DockerException, ImageNotFound
+
+    with _client("name the base in another way") as client:
+        try:
+            return str(client.images.get(name).id)
+        except ImageNotFound:
+            raise BaseError(
+                f"reading the base docker:{name}: the Docker Engine holds no image of that name",
+                hint="Build or pull it (docker pull), or see docker images.",
+            ) from None
+        except (DockerException, OSError) as error:
+            raise DockerError(
+                f"reading the base docker:{name}: {_reason(error)}", hint="See the engine's log."
+            ) from error
+
+
+def save(image: str, archive: Path) -> None:
+    """Write an image of the engine, named by its id, to a new file, as `docker save` does. Raises DockerError."""
+    from docker.errors import DockerException
+
+    with _client("name the base in another way") as client, archive.open("xb") as file:
+        try:
+            for piece in client.images.get(image).save(chunk_size=CHUNK_BYTES):
+                file.write(piece)
+        except DockerException as error:
+            raise DockerError(
+                f"saving {image} from the Docker Engine: {_reason(error)}", hint="See the engine's log."
+            ) from error
 
 
 def _reason(error: Exception) -> str:

@@ -7,12 +7,13 @@ checked wherever the file has them. Never changes the project: no lock is writte
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from builder.cache import Cache, key_of
-from builder.errors import DependencyError
+from builder.errors import BaseError, DependencyError
 from builder.installed import clean_installed, linked_packages
 from builder.interpreter import Interpreter, uv_program
 from builder.plan import LANG
@@ -29,6 +30,10 @@ from builder.uv_errors import explain, without_secrets
 
 # Where dependencies are declared, the most exact first.
 DECLARATIONS = ("uv.lock", "pylock.toml", "requirements.txt", "pyproject.toml")
+
+# What `uv pip install --python-platform` takes as ARCHITECTURE-manylinux_2_N; a test asks uv.
+_UV_GLIBC_MINORS = (17, 28, *range(31, 41))
+_OLDEST_MUSL = (1, 2)  # uv's musl platform stands for musllinux_1_2
 
 INSTALL_TIMEOUT_S = 1800  # hundreds of megabytes over a slow line
 MAX_LOG_CHARS = 20_000
@@ -129,12 +134,17 @@ def install(
     *,
     offline: bool,
     environment: Mapping[str, str],
+    program: str = "",
 ) -> tuple[Path, str]:
-    """The folder with the dependencies installed, and the key of what is in it. Raises DependencyError."""
+    """The folder with the dependencies installed, and the key of what is in it. Raises DependencyError.
+
+    `program` is the interpreter's path in the image, for console scripts.
+    """
+    program = program or f"/{LANG}/bin/{interpreter.name}"
     settings = {name: value for name, value in environment.items() if _UV_SETTINGS.fullmatch(name)}
     key = key_of(
         "dependencies", declaration.file.name, dict(declaration.inputs), sorted(settings.items()),
-        interpreter.full_version, interpreter.machine, interpreter.glibc,
+        interpreter.full_version, interpreter.machine, interpreter.glibc, interpreter.musl, program,
     )  # fmt: skip
     if not declaration.cacheable:
         key = key_of(key, os.urandom(16).hex())
@@ -142,9 +152,37 @@ def install(
 
     def fill(folder: Path) -> None:
         uv.install(uv.requirements(folder.parent), folder)
-        clean_installed(folder, f"/{LANG}/bin/{interpreter.name}")
+        clean_installed(folder, program)
 
     return cache.tree("dependencies", key, fill), key
+
+
+def target_options(interpreter: Interpreter) -> list[str]:
+    """Options of uv for the Python of a base: its version, and the platform whose wheels its libc can load.
+
+    uv knows some versions of glibc by name: the newest that is not newer than the base's is taken. Raises BaseError.
+    """
+    if interpreter.musl:
+        if _numbers(interpreter.musl) < _OLDEST_MUSL:
+            raise BaseError(
+                f"choosing wheels for the base: its musl is {interpreter.musl}, wheels are made for 1.2 and newer",
+                hint="Take a newer base.",
+            )
+        platform = f"{interpreter.machine}-unknown-linux-musl"
+    else:
+        own = _numbers(interpreter.glibc or "2.17")
+        fitting = [minor for minor in _UV_GLIBC_MINORS if (2, minor) <= own]
+        if not fitting:
+            raise BaseError(
+                f"choosing wheels for the base: its glibc is {interpreter.glibc}, wheels are made for 2.17 and newer",
+                hint="Take a newer base.",
+            )
+        platform = f"{interpreter.machine}-manylinux_2_{fitting[-1]}"
+    return ["--python-version", interpreter.full_version, "--python-platform", platform]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
 
 
 class _Uv:
@@ -155,7 +193,9 @@ class _Uv:
     ) -> None:
         self.file = declaration.file
         self.interpreter = interpreter
-        self.common = ["--quiet", "--no-python-downloads", "--python", interpreter.executable]
+        self.common = ["--quiet", "--no-python-downloads"]
+        self.common += ["--python", sys.executable if interpreter.of_base else interpreter.executable]
+        self.target = target_options(interpreter) if interpreter.of_base else []
         self.common += ["--offline"] if offline else []
         self.environment = {name: value for name, value in environment.items() if name not in _NOT_FOR_UV}
 
@@ -175,7 +215,7 @@ class _Uv:
         """Install wheels, and nothing else, into the folder."""
         hashes = "--require-hashes" if self.file.name == "uv.lock" else "--verify-hashes"
         self._run(
-            "pip", "install", *self.common, "--only-binary", ":all:", "--no-compile-bytecode",
+            "pip", "install", *self.common, *self.target, "--only-binary", ":all:", "--no-compile-bytecode",
             hashes, "--target", str(folder), "--requirements", str(requirements),
         )  # fmt: skip
         for package in linked_packages(folder):

@@ -17,7 +17,8 @@
     │   ├── ImageError          10   an image given to us cannot be read
     │   ├── PeerError           12   `firkin invoke`: nobody answers, or not as Lambda does
     │   ├── InterpreterError    13   the Python to ship is missing or unusable
-    │   └── RegistryError       14   a registry could not be reached, or refused
+    │   ├── RegistryError       14   a registry could not be reached, or refused
+    │   └── BaseError           15   what --base names is not there, or nothing can be built on it
     └── (anything else)          1   our bug
 
 Exit code 2 is the command line's own (click), 130 is Ctrl-C, 143 SIGTERM. Never formats for a terminal: `program`
@@ -108,6 +109,12 @@ class RegistryError(BuilderError):
     """A registry could not be reached, refused, or did not keep to its protocol."""
 
     exit_code = 14
+
+
+class BaseError(BuilderError):
+    """The base is not there, is for another platform, or holds no Python that can be used."""
+
+    exit_code = 15
 
 
 class LintError(BuilderError):

@@ -1,8 +1,10 @@
-"""The base "host": the interpreter of this machine as the lowest layer, FROM scratch.
+"""An interpreter with all that it needs as the lowest layer, FROM scratch.
 
-Looks at the machine: the standard library, the shared libraries that its ELF files name (read, never run), CA
-certificates, time zones. What is kept is decided by the trim rules; what it becomes in the image is said here as
-PlannedFiles. Nothing is copied yet.
+It is this machine's (the base "host"), or that of a base that is flattened.
+
+Looks at the machine, or at the base's files and never out of them: the standard library, the shared libraries that its
+ELF files name (read, never run), CA certificates, time zones. What is kept is decided by the trim rules; what it
+becomes in the image is said here as PlannedFiles. Nothing is copied yet.
 """
 
 import os
@@ -14,10 +16,11 @@ from pathlib import Path
 
 from builder.cache import Cache
 from builder.data import data_file
+from builder.elf import Tree
 from builder.errors import InterpreterError
 from builder.interpreter import Interpreter
 from builder.libraries import Libraries, find_libraries
-from builder.listing import Listed, digest_of, list_files, listed
+from builder.listing import Listed, digest_of, list_files, list_inside, listed
 from builder.patterns import Patterns
 from builder.plan import LANG, PACKAGES, RUNTIME, How, PlannedFile
 from builder.trim import STDLIB, Choice, split
@@ -26,6 +29,11 @@ from builder.trim import STDLIB, Choice, split
 _NOT_STDLIB = frozenset(("site-packages", "dist-packages", "__pycache__"))
 
 CA_BUNDLE = "etc/ssl/certs/ca-certificates.crt"
+
+# Where bases keep their certificates: Debian and Alpine, the Red Hat family with Amazon Linux, Alpine's own.
+_BASE_BUNDLES = (f"/{CA_BUNDLE}", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+
+_ONE_LIBRARY = (2, 34)  # glibc since then has NSS's files and dns in libc itself, says its NEWS
 
 # Where OpenSSL looks for the bundle by default, as built by Debian, upstream, the Red Hat family, and for uv's Pythons.
 # Links from there make `ssl` find it whatever libssl was built with, and no variable needs to be set.
@@ -58,16 +66,16 @@ def _observe_host(interpreter: Interpreter, choice: Choice, cache: Cache) -> Hos
     prefix = f"{LANG}/{interpreter.library_folder}/{interpreter.name}"
     stripped = choice.level != "none"
     modules, dropped = _stdlib(interpreter, choice, prefix)
-    roots = [module.source for module in modules if may_be_elf(module.path)]
-    libraries = find_libraries(interpreter.executable, roots, cache, also=tuple(table["dlopen"]))
-    data, absent = _data(table)
+    roots = [f"{interpreter.stdlib}/{module.path}" for module in modules if may_be_elf(module.path)]
+    libraries = find_libraries(interpreter, roots, cache, also=_opened(table, interpreter))
+    data, absent = _data(table, interpreter)
     files = [
         *_programs(interpreter, stripped=stripped),
         *(_planned(module, prefix, stripped=stripped) for module in modules),
         *libraries.planned(stripped=stripped),
         *_texts(table),
         *data,
-        *_certificates(),
+        *_certificates(interpreter.tree()),
         *_package_paths(interpreter, prefix),
         PlannedFile("tmp", "", "the one folder that may be written", How.FOLDER, 0o1777),
     ]
@@ -75,9 +83,21 @@ def _observe_host(interpreter: Interpreter, choice: Choice, cache: Cache) -> Hos
     return HostBase(tuple(files), all_dropped, libraries, (*libraries.warnings(), *absent))
 
 
+def _opened(table: Mapping[str, list[str]], interpreter: Interpreter) -> tuple[str, ...]:
+    """What the interpreter's libc and its libraries open by name."""
+    numbers = [int(number) for number in interpreter.glibc.split(".")] if interpreter.glibc else [0]
+    early = numbers[0] > 0 and tuple(numbers) < _ONE_LIBRARY
+    return (*table["dlopen"], *(table["dlopen_before_2_34"] if early else []))
+
+
+def _below(interpreter: Interpreter, folder: str, *, skip: frozenset[str] = frozenset()) -> list[Listed]:
+    """The files of a folder of the interpreter's root."""
+    return list_inside(interpreter.tree(), folder, skip=skip) if interpreter.of_base else list_files(folder, skip=skip)
+
+
 def _programs(interpreter: Interpreter, *, stripped: bool) -> list[PlannedFile]:
     """The interpreter's program and its usual names."""
-    program = listed(f"{LANG}/bin/{interpreter.name}", interpreter.executable)
+    program = listed(f"{LANG}/bin/{interpreter.name}", interpreter.place)
     how = How.WITHOUT_DEBUG if stripped else How.COPY
     return [
         PlannedFile(program.path, program.source, "the interpreter", how, 0o755, program.size, program.stamp),
@@ -89,7 +109,7 @@ def _programs(interpreter: Interpreter, *, stripped: bool) -> list[PlannedFile]:
 
 
 def _stdlib(interpreter: Interpreter, choice: Choice, prefix: str) -> tuple[list[Listed], dict[str, str]]:
-    found = list_files(interpreter.stdlib, skip=_NOT_STDLIB)
+    found = _below(interpreter, interpreter.stdlib, skip=_NOT_STDLIB)
     paths = {file.path: file for file in found}
     if "os.py" not in paths:
         raise InterpreterError(
@@ -103,8 +123,8 @@ def _stdlib(interpreter: Interpreter, choice: Choice, prefix: str) -> tuple[list
 def _package_paths(interpreter: Interpreter, prefix: str) -> list[PlannedFile]:
     """Path files for `site`, which the runtime starts without: what a function starts finds the dependencies too."""
     folders = [f"{prefix}/site-packages"]
-    debians = Path("python3", "dist-packages")  # where Debian's `site` looks instead
-    if (Path(interpreter.stdlib).parent / debians).is_dir():
+    debians = "python3/dist-packages"  # where Debian's `site` looks instead
+    if interpreter.tree().is_dir(posixpath.join(posixpath.dirname(interpreter.stdlib), debians)):
         folders.append(f"{LANG}/{interpreter.library_folder}/{debians}")
     why = "programs that a function starts, console scripts among them, find the dependencies"
     return [
@@ -130,21 +150,22 @@ def _texts(table: Mapping[str, object]) -> Iterable[PlannedFile]:
         yield PlannedFile(row["path"].lstrip("/"), "", row["why"], How.CONTENT, content=row["content"].encode())
 
 
-def _data(table: Mapping[str, object]) -> tuple[list[PlannedFile], list[str]]:
-    """Operating-system data, and a warning for each that is not on this machine."""
+def _data(table: Mapping[str, object], interpreter: Interpreter) -> tuple[list[PlannedFile], list[str]]:
+    """Operating-system data, and a warning for each that is not there."""
     files: list[PlannedFile] = []
     absent: list[str] = []
     rows = table.get("data", [])
     for row in rows if isinstance(rows, list) else []:
-        if Path(row["path"]).is_dir():
+        if interpreter.tree().is_dir(row["path"]):
             leave = Patterns(row["leave"])
             files += (
                 _datum(file, row["path"].lstrip("/"), row["why"], leave)
-                for file in list_files(row["path"])
+                for file in _below(interpreter, row["path"])
                 if not leave.match(file.path)
             )
         else:
-            absent.append(f"{row['path']} is not on this machine and not in the image ({row['why']})")
+            where = "in the base" if interpreter.of_base else "on this machine"
+            absent.append(f"{row['path']} is not {where} and not in the image ({row['why']})")
     return files, absent
 
 
@@ -159,12 +180,21 @@ def _datum(file: Listed, prefix: str, why: str, leave: Patterns) -> PlannedFile:
     return PlannedFile(path, file.source, why, size=file.size, stamp=file.stamp)
 
 
-def _certificates() -> Iterable[PlannedFile]:
-    """Certifi's bundle: the same on every machine, and without what somebody added to this one."""
-    import certifi
+def _certificates(tree: Tree) -> Iterable[PlannedFile]:
+    """The bundle of a base, where it has one: what its makers added belongs to it.
 
-    bundle = listed("", str(Path(certifi.where())))
-    yield PlannedFile(CA_BUNDLE, bundle.source, "CA certificates, from certifi", size=bundle.size, stamp=bundle.stamp)
+    Else certifi's: the same on every machine, and without what somebody added to this one.
+    """
+    own = next(filter(None, map(tree.maybe_file, _BASE_BUNDLES)), None) if tree.root != Path("/") else None
+    if own is None:
+        import certifi
+
+        own = Path(certifi.where())
+    bundle, why = (
+        listed("", str(own)),
+        "CA certificates, " + ("from certifi" if "certifi" in own.parts else "the base's"),
+    )
+    yield PlannedFile(CA_BUNDLE, bundle.source, why, size=bundle.size, stamp=bundle.stamp)
     for link in _CA_LINKS:
         target = posixpath.relpath(CA_BUNDLE, posixpath.dirname(link))
         yield PlannedFile(link, target, "where OpenSSL looks for the CA certificates", How.LINK)

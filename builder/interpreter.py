@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from builder.elf import Tree
 from builder.errors import InterpreterError
 
 OLDEST = (3, 9)  # what bootstrap and emulator are written for
@@ -30,7 +31,11 @@ ARCHITECTURES: Mapping[str, str] = {"x86_64": "amd64", "aarch64": "arm64"}
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A CPython on this machine. Paths are absolute; `version` is (major, minor); `glibc` is empty on musl."""
+    """A CPython on this machine, or in a base unpacked here. `version` is (major, minor).
+
+    Paths are absolute below `root`, which is this machine's own root or the folder that a base's files take for it.
+    `glibc` is empty on musl, `musl` elsewhere. `library_path` is the LD_LIBRARY_PATH it will run with.
+    """
 
     executable: str
     version: tuple[int, int]
@@ -41,11 +46,28 @@ class Interpreter:
     magic: str
     implementation: str
     gil: bool
+    musl: str = ""
+    root: str = "/"
+    library_path: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The versioned command name, `python3.11`."""
         return f"python{self.version[0]}.{self.version[1]}"
+
+    @property
+    def of_base(self) -> bool:
+        """Whether it is a base's and not this machine's."""
+        return self.root != "/"
+
+    @property
+    def place(self) -> str:
+        """Where its program is on this machine."""
+        return self.root.rstrip("/") + self.executable
+
+    def tree(self, mounts: Mapping[str, Path] | None = None) -> Tree:
+        """The root it runs in, with folders of this machine at other places of it."""
+        return Tree(Path(self.root), mounts or {})
 
     @property
     def library_folder(self) -> str:
@@ -66,7 +88,8 @@ class Interpreter:
     @property
     def described(self) -> str:
         """For messages: what a wheel must match."""
-        libc = f"glibc {self.glibc}" if self.glibc else "musl or unknown libc"
+        known = (f"{name} {version}" for name, version in (("glibc", self.glibc), ("musl", self.musl)) if version)
+        libc = next(known, "unknown libc")
         return f"CPython {self.version[0]}.{self.version[1]} on linux {self.machine} ({libc})"
 
 

@@ -5,16 +5,16 @@ LD_LIBRARY_PATH is needed, and absolute run paths of the build machine (a pyenv,
 package carries itself (`numpy.libs`) stays where it is. Files are read, never run.
 """
 
-import os
 import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from builder.cache import Cache, key_of
-from builder.elf import Elf, ElfError, Library, SearchPath, closure, read_elf, search_path
+from builder.elf import Elf, ElfError, Library, SearchPath, Tree, closure, read_elf, search_path
 from builder.errors import InterpreterError
-from builder.listing import listed
+from builder.interpreter import Interpreter
+from builder.listing import Listed, listed
 from builder.plan import How, PlannedFile
 
 LD_SO_CONF = "/etc/ld.so.conf"
@@ -43,6 +43,7 @@ class Libraries:
     folder: str
     found: tuple[SharedLibrary, ...]
     missing: Mapping[str, str]
+    where: str = "on this machine"
 
     def planned(self, *, stripped: bool) -> list[PlannedFile]:
         """The libraries as files of the image."""
@@ -59,54 +60,88 @@ class Libraries:
         return f"{self.folder}/{library.soname}"
 
     def warnings(self) -> tuple[str, ...]:
-        """A sentence for each library that is not on this machine."""
+        """A sentence for each library that is missing."""
         return tuple(
-            f"{soname}, {why}, is not on this machine; what loads it will fail"
+            f"{soname}, {why}, is not {self.where}; what loads it will fail"
             for soname, why in sorted(self.missing.items())
         )
 
 
 def find_libraries(
-    main: str, roots: Iterable[str], cache: Cache, *, inside: str = "", also: tuple[str, ...] = ()
-) -> Libraries:
-    """The libraries of the program `main` and of the `roots` that it loads; those below `inside` are shipped already.
+    interpreter: Interpreter, roots: Iterable[str], cache: Cache, *,
+    at: tuple[str, str] | None = None, also: tuple[str, ...] = (),
+) -> Libraries:  # fmt: skip
+    """The libraries of the interpreter and of the `roots` that it loads.
 
-    `also` are sonames that are opened by name. Remembered in the cache as long as no file involved changes; a result
-    with something missing is not, because what is missing may be installed at any time. Raises InterpreterError.
+    Roots are absolute paths below the interpreter's root. `at` is a place of the image, such as "opt/python", and the
+    folder here that will be there: roots of it are paths here, and libraries in it are shipped already. `also` are
+    sonames that are opened by name. Remembered in the cache as long as no file involved changes; a result with
+    something missing is not, because what is missing may be installed at any time. Raises InterpreterError.
     """
-    files = [listed("", root) for root in (main, *sorted(set(roots)))]
-    conf = [listed("", LD_SO_CONF)] if Path(LD_SO_CONF).exists() else []
-    key = key_of("libraries", [(file.source, file.size, file.stamp) for file in (*files, *conf)], inside, also)
+    tree = interpreter.tree({f"/{at[0]}": Path(at[1])} if at else None)
+    names = sorted({_inside(root, at) for root in roots})
+    files = [_state(tree, name) for name in (interpreter.executable, *names)]
+    conf = [listed("", LD_SO_CONF)] if Path(LD_SO_CONF).exists() and not interpreter.of_base else []
+    key = key_of(
+        "libraries",
+        interpreter.root,
+        [(file.path, file.source, file.size, file.stamp) for file in (*files, *conf)],
+        at,
+        also,
+        interpreter.library_path,
+    )
     remembered = cache.record("libraries", key)
     if remembered is not None and (libraries := _parse(remembered)) is not None:
         return libraries
-    libraries = search_libraries(main, [root.source for root in files[1:]], inside=inside, also=also)
+    libraries = search_libraries(interpreter, names, tree=tree, inside=f"/{at[0]}" if at else "", also=also)
     if not libraries.missing:
         cache.write_record("libraries", key, asdict(libraries))
     return libraries
+
+
+def _inside(root: str, at: tuple[str, str] | None) -> str:
+    """The path in the image of a file that will be at a place of it."""
+    if at is None:
+        return root
+    return f"/{at[0]}/{posixpath.relpath(root, at[1])}"
+
+
+def _state(tree: Tree, path: str) -> Listed:
+    return listed(path, str(tree.maybe_file(path) or path))
 
 
 def _parse(record: Mapping[str, object]) -> Libraries | None:
     """A remembered result, or None when a library has changed since."""
     try:
         found = tuple(SharedLibrary(**row) for row in record["found"])  # type: ignore[attr-defined]  # checked by the except
-        libraries = Libraries(str(record["loader"]), str(record["folder"]), found, dict(record["missing"]))  # type: ignore[call-overload]  # same
+        libraries = Libraries(
+            str(record["loader"]),
+            str(record["folder"]),
+            found,
+            dict(record["missing"]),  # type: ignore[call-overload]  # same
+            str(record["where"]),
+        )
         fresh = all(_library(lib.soname, lib.source, lib.why) == lib for lib in found)
     except (OSError, KeyError, TypeError, ValueError):
         return None
     return libraries if fresh else None
 
 
-def search_libraries(main: str, roots: Iterable[str], *, inside: str = "", also: tuple[str, ...] = ()) -> Libraries:
-    """The same as `find_libraries`, without a cache."""
-    program = _read_program(main)
+def search_libraries(
+    interpreter: Interpreter, roots: Iterable[str], *,
+    tree: Tree | None = None, inside: str = "", also: tuple[str, ...] = (),
+) -> Libraries:  # fmt: skip
+    """The same as `find_libraries`, without a cache; `roots` are paths of `tree`, shipped are those below `inside`."""
+    tree = tree or interpreter.tree()
+    main = interpreter.executable
+    program = _read_program(interpreter.place)
     loader = program.interpreter
     if loader is None:
         raise InterpreterError(
             f"reading {main}: it is linked statically",
             hint="Ship an interpreter that loads shared libraries.",
         )
-    search = search_path(program)
+    search = search_path(program, tree=tree, library_path=interpreter.library_path)
     opened = {soname: _on_system(soname, search) for soname in also} if search.libc == "glibc" else {}
     usable = [root for root in roots if _fits(root, search)]
     try:
@@ -120,20 +155,21 @@ def search_libraries(main: str, roots: Iterable[str], *, inside: str = "", also:
     return Libraries(
         loader.lstrip("/"),
         _libc_folder(found.libraries, loader),
-        tuple(_collected(loader, opened, found.libraries, inside)),
+        tuple(_collected(loader, opened, found.libraries, tree=tree, inside=inside)),
         missing,
+        "in the base" if interpreter.of_base else "on this machine",
     )
 
 
 def _collected(
-    loader: str, opened: Mapping[str, str | None], found: Iterable[Library], inside: str
+    loader: str, opened: Mapping[str, str | None], found: Iterable[Library], *, tree: Tree, inside: str
 ) -> list[SharedLibrary]:
     """The loader, what is opened by name, and what is needed, each soname once, sorted."""
     loader_name = posixpath.basename(loader)
-    libraries = {loader_name: _library(loader_name, os.path.realpath(loader), "the program loader")}
+    libraries = {loader_name: _library(loader_name, _file(tree, loader), "the program loader")}
     for soname, path in opened.items():
         if path:
-            libraries[soname] = _library(soname, os.path.realpath(path), OPENED)
+            libraries[soname] = _library(soname, _file(tree, path), OPENED)
     for library in found:
         is_loader = posixpath.basename(library.soname) == loader_name
         if not is_loader and not (inside and library.path.startswith(inside + "/")):
@@ -155,10 +191,23 @@ def _read_program(main: str) -> Elf:
     return program
 
 
+def _file(tree: Tree, path: str) -> str:
+    """The file here behind a path. Raises InterpreterError when there is none."""
+    file = tree.maybe_file(path)
+    if file is None:
+        raise InterpreterError(
+            f"looking for shared libraries: there is no {path} in {tree.root}", hint="The system there is not whole."
+        )
+    return str(file)
+
+
 def _fits(root: str, search: SearchPath) -> bool:
     """Whether the loader would take the file: packages carry files for other machines, and text named like one."""
+    file = search.tree.maybe_file(root)
+    if file is None:
+        return False
     try:
-        elf = read_elf(Path(root))
+        elf = read_elf(file)
     except (ElfError, OSError):
         return False
     return (
@@ -186,4 +235,4 @@ def _short(path: str) -> str:
 
 def _on_system(soname: str, search: SearchPath) -> str | None:
     folders = (*search.configured, *search.default)
-    return next((path for folder in folders if Path(path := f"{folder}/{soname}").exists()), None)
+    return next((path for folder in folders if search.tree.maybe_file(path := f"{folder}/{soname}")), None)

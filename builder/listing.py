@@ -1,9 +1,18 @@
-"""Lists the files below a folder here, with what a build must know of each. Follows links, changes nothing."""
+"""Lists the files below a folder here, with what a build must know of each. Follows links, changes nothing.
+
+`list_files` is for folders of this machine, `list_inside` for trees that nobody vouches for.
+"""
 
 import hashlib
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
+
+from builder.elf import Tree
+from builder.errors import BaseError
+
+MAX_VISITS = 500_000  # files and folders of a base: links among folders can multiply without end
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,45 @@ def _walk(folder: str, prefix: str, skip: frozenset[str], found: list[Listed]) -
                     _walk(entry.path, prefix + entry.name + "/", skip, found)
             elif entry.is_file():
                 found.append(listed(prefix + entry.name, entry.path, entry.stat()))
+
+
+def list_inside(tree: Tree, folder: str, *, skip: frozenset[str] = frozenset()) -> list[Listed]:
+    """The same for a folder of `tree`, whose links are followed as a process inside it would, and never out of it.
+
+    Every `source` is a path without links. Raises BaseError for a tree whose links multiply beyond measure.
+    """
+    start = tree.resolve(folder)
+    if start is None or not tree.is_dir(start):
+        return []
+    found: list[Listed] = []
+    visits = 0
+    todo: list[tuple[str, str, tuple[str, ...]]] = [(start, "", (start,))]
+    while todo:
+        here, prefix, way = todo.pop()
+        with os.scandir(tree.host(here)) as entries:
+            for entry in entries:
+                visits += 1
+                resolved = tree.resolve(f"{here}/{entry.name}") if entry.is_symlink() else f"{here}/{entry.name}"
+                if resolved is None:
+                    continue
+                place = tree.host(resolved)
+                state = place.lstat()
+                if stat.S_ISREG(state.st_mode):
+                    found.append(listed(prefix + entry.name, str(place), state))
+                elif stat.S_ISDIR(state.st_mode) and entry.name not in skip and not _is_on(way, resolved):
+                    todo.append((resolved, f"{prefix}{entry.name}/", (*way, resolved)))
+        if visits > MAX_VISITS:
+            raise BaseError(
+                f"reading {folder!r} of the base: more than {MAX_VISITS} files and folders, links followed",
+                hint="Its links lead to each other: do not trust this base.",
+            )
+    found.sort(key=lambda file: file.path)
+    return found
+
+
+def _is_on(way: tuple[str, ...], folder: str) -> bool:
+    """Whether a folder is one of those that were walked through, or holds one of them."""
+    return any(f"{step}/".startswith(f"{folder}/") for step in way)
 
 
 def leads_back(link: str) -> bool:

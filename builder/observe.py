@@ -5,13 +5,14 @@ What is seen is turned into PlannedFiles here; which file goes where and what is
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from builder.cache import Cache
 from builder.config import Config
 from builder.data import runtime_folder
 from builder.dependencies import find_declaration, install
+from builder.elf import Tree
 from builder.errors import SourceError
 from builder.handler import find_handler
 from builder.host import HostBase, may_be_elf, runtime_files
@@ -21,6 +22,7 @@ from builder.listing import Listed, digest_of, list_files
 from builder.plan import (
     PACKAGES,
     TASK,
+    Foundation,
     Plan,
     PlannedFile,
     PlannedLayer,
@@ -93,10 +95,15 @@ class Packages:
     dropped: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
+    @property
+    def own(self) -> tuple[PlannedFile, ...]:
+        """Without libraries of the system: a kept base has them already."""
+        return tuple(file for file in self.files if file.path.startswith(f"{PACKAGES}/"))
+
 
 def observe_packages(
     config: Config, interpreter: Interpreter, choice: Choice, cache: Cache, *,
-    function: Function, pyproject: Mapping[str, object], environment: Mapping[str, str],
+    function: Function, pyproject: Mapping[str, object], environment: Mapping[str, str], program: str = "",
 ) -> Packages | None:  # fmt: skip
     """The dependencies, installed if they are not yet, and the system's libraries that they and the function need.
 
@@ -104,18 +111,20 @@ def observe_packages(
     """
     check_python(pyproject, interpreter.full_version)
     native = [file.source for file in function.files if may_be_elf(file.path)]
-    files, warnings = _libraries(interpreter, native, cache, inside=str(config.source.absolute()))
+    files, warnings = _libraries(interpreter, native, cache, at=(TASK, str(config.source.absolute())))
     declaration = find_declaration(config.source, pyproject)
     if declaration is None:
         return Packages(tuple(files), warnings=warnings) if native else None
-    folder, key = install(declaration, interpreter, cache, offline=config.offline, environment=environment)
+    folder, key = install(
+        declaration, interpreter, cache, offline=config.offline, environment=environment, program=program
+    )
     found = {file.path: file for file in list_files(str(folder))}
     seen = _observed(folder, found, key, cache) if choice.level != "none" else Observed()
     own = observe_sources(config.source, [file.path.removeprefix(f"{TASK}/") for file in function.files])
     seen = Observed(seen.imported | own.imported, seen.stub_loaders)
     kept, dropped = split(found, scope=DEPENDENCIES, prefix=PACKAGES, choice=choice, observed=seen)
     roots = [found[path].source for path in kept if may_be_elf(path) or _may_be_program(found[path])]
-    needed, amiss = _libraries(interpreter, roots, cache, inside=str(folder))
+    needed, amiss = _libraries(interpreter, roots, cache, at=(PACKAGES, str(folder)))
     if not declaration.locked:
         amiss += (UNLOCKED.format(declaration.file.name),)
     return Packages(
@@ -137,12 +146,12 @@ def _package_file(file: Listed) -> PlannedFile:
 
 
 def _libraries(
-    interpreter: Interpreter, roots: list[str], cache: Cache, *, inside: str
+    interpreter: Interpreter, roots: list[str], cache: Cache, *, at: tuple[str, str]
 ) -> tuple[list[PlannedFile], tuple[str, ...]]:
     """The system's libraries that the files need, and a warning for each that is not there."""
     if not roots:
         return [], ()
-    libraries = find_libraries(interpreter.executable, roots, cache, inside=inside)
+    libraries = find_libraries(interpreter, roots, cache, at=at)
     return libraries.planned(stripped=False), libraries.warnings()
 
 
@@ -159,25 +168,52 @@ def _observed(folder: Path, paths: Iterable[str], key: str, cache: Cache) -> Obs
 
 
 def make_plan(
-    config: Config, interpreter: Interpreter, base: HostBase, function: Function, packages: Packages | None
-) -> Plan:
-    """The Plan of the whole image."""
+    config: Config, interpreter: Interpreter, base: HostBase | None, function: Function, packages: Packages | None, *,
+    foundation: Foundation | None = None, warnings: Iterable[str] = (),
+) -> Plan:  # fmt: skip
+    """The Plan of the whole image; without a `base` of files the layers of the `foundation` stay under ours."""
     python, compiled = interpreter.name, config.trim != "none"
+    kept = base is None
     layers: list[PlannedLayer] = []
 
     def add(name: str, files: Iterable[PlannedFile], dropped: Mapping[str, str]) -> None:
         layers.append(make_layer(name, without(files, layers), python=python, compiled=compiled, dropped=dropped))
 
-    add("interpreter", base.files, base.dropped)
+    if base is not None:
+        add("interpreter", base.files, base.dropped)
     add("runtime", runtime_files(runtime_folder(package) for package in ("bootstrap", "emulator")), {})
     if packages is not None:
-        add("dependencies", packages.files, packages.dropped)
+        add("dependencies", packages.own if kept else packages.files, packages.dropped)
     add("function", function.files, function.dropped)
     return Plan(
-        layers=tuple(layers),
+        layers=tuple(layer for layer in layers if layer.files),
         architecture=interpreter.architecture,
         python=python,
         handler=function.handler,
-        environment=image_environment(),
-        warnings=base.warnings + (packages.warnings if packages else ()),
+        environment=foundation.environment if foundation else image_environment(),
+        warnings=(*(base.warnings if base else ()), *(packages.warnings if packages else ()), *warnings),
+        foundation=foundation,
     )
+
+
+def moved(layers: Iterable[PlannedLayer], tree: Tree) -> list[PlannedLayer]:
+    """The layers with their folders where the base's links lead.
+
+    A folder in a layer replaces a link of that name: a base whose /opt is a link would lose what is behind it.
+    """
+    places: dict[str, str] = {}
+
+    def place(folder: str) -> str:
+        if folder not in places:
+            above, _, name = folder.rpartition("/")
+            inside = f"/{place(above)}/{name}" if above else f"/{name}"
+            found = tree.resolve(inside)
+            places[folder] = (found if found and tree.is_dir(found) else inside).strip("/")
+        return places[folder]
+
+    def at(file: PlannedFile) -> PlannedFile:
+        folder, _, name = file.path.rpartition("/")
+        return replace(file, path=f"{place(folder)}/{name}")
+
+    found = [replace(layer, files=tuple(map(at, layer.files))) for layer in layers]
+    return [replace(layer, files=tuple(sorted(layer.files, key=lambda file: file.path))) for layer in found]

@@ -4,7 +4,8 @@ Every output is written aside and renamed, so what stands under the asked name i
 what is in the image.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -23,6 +24,7 @@ from builder.oci import (
     read_layout,
     unpack,
     write_archive,
+    write_index_layout,
     write_layout,
 )
 from builder.oci.aside import folder_aside
@@ -126,7 +128,7 @@ def _is_tar(file: Path) -> bool:
 def write_output(output: Output, image: Image, reference: str, cache: Cache) -> None:
     """Write the image. Raises OutputError or DockerError; then nothing new stands under the target's name."""
     target = Path(output.target)
-    try:
+    with _writing(output):
         match output.kind:
             case "oci":
                 write_layout(image, target, ref_name=parse_reference(reference)[1])
@@ -136,6 +138,13 @@ def write_output(output: Output, image: Image, reference: str, cache: Cache) -> 
                 _write_rootfs(image, target)
             case _:
                 _load(image, reference, cache)
+
+
+@contextmanager
+def _writing(output: Output) -> Iterator[None]:
+    """Give the library's errors as ours."""
+    try:
+        yield
     except TargetError as error:
         raise OutputError(f"writing {output}: {error}", hint="What stood there before is untouched.") from error
     except DiskError as error:
@@ -145,6 +154,12 @@ def write_output(output: Output, image: Image, reference: str, cache: Cache) -> 
         raise OutputError(
             f"writing {output}: {error}", hint="Build again; a damaged cache entry is found and made anew."
         ) from error
+
+
+def write_index(output: Output, images: Sequence[Image], *, tag: str) -> str:
+    """Write images of several platforms as one index, an `oci:` output; gives its digest. Raises OutputError."""
+    with _writing(output):
+        return str(write_index_layout(images, Path(output.target), ref_name=tag))
 
 
 def _write_rootfs(image: Image, folder: Path) -> None:

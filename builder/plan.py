@@ -67,10 +67,29 @@ class PlannedLayer:
 
 
 @dataclass(frozen=True, slots=True)
+class Foundation:
+    """The base that an image is built on, and what the image takes over from it.
+
+    `name` is what was asked for, `digest` its manifest's. Its layers are `kept` under ours, or only files were taken
+    out of it. `program` starts its Python in the image.
+    """
+
+    name: str
+    digest: str
+    kept: bool
+    program: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+    variant: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A whole image before it is assembled: layers, bottom first, and how it is started.
 
     `rest` are files that the function would find without trimming: the proof compares with them in place.
+    `foundation` is None for an image FROM scratch that ships this machine's interpreter.
     """
 
     layers: tuple[PlannedLayer, ...]
@@ -82,11 +101,18 @@ class Plan:
     labels: Mapping[str, str] = field(default_factory=dict)
     created_s: int = 0  # seconds since 1970: SOURCE_DATE_EPOCH, where it is set
     rest: tuple[PlannedFile, ...] = ()
+    foundation: Foundation | None = None
 
     @property
     def entrypoint(self) -> tuple[str, ...]:
-        """The command that runs the runtime; the handler follows as CMD."""
-        return (f"/{LANG}/bin/{self.python}", "-S", f"/{RUNTIME}/bootstrap/__main__.py")
+        """The command that runs the runtime; the handler follows as CMD.
+
+        A kept base may have packages of its own, which only `site` finds; those of a user's home are never meant.
+        """
+        script = f"/{RUNTIME}/bootstrap/__main__.py"
+        if self.foundation and self.foundation.kept:
+            return (self.foundation.program, "-s", script)
+        return (f"/{LANG}/bin/{self.python}", "-S", script)
 
     @property
     def command(self) -> tuple[str, ...]:

@@ -56,6 +56,7 @@ def table_keys() -> str:
     rows = ["| key | type |", "|---|---|"]
     rows += [f"| `{key}` | string |" for key in config.STRINGS]
     rows += [f"| `{key}` | list of strings |" for key in config.LISTS]
+    rows += [f"| `{key}` | true or false |" for key in config.FLAGS]
     return "\n".join(rows)
 
 

@@ -9,6 +9,7 @@ from builder.elf.errors import ElfError
 from builder.elf.read import Elf, read_elf
 from builder.elf.search import SearchPath, search_path
 from builder.elf.strip import without_debug
+from builder.elf.tree import Tree
 
 __all__ = [
     "Closure",
@@ -17,6 +18,7 @@ __all__ = [
     "Library",
     "Missing",
     "SearchPath",
+    "Tree",
     "closure",
     "read_elf",
     "search_path",

@@ -65,13 +65,15 @@ class SearchPath:
         return self.machine
 
 
-def search_path(program: Elf, *, root: Path = Path("/"), library_path: Iterable[str] = ()) -> SearchPath:
-    """Read the search path of the system in `root` for `program`, or for any library of that system.
+_THIS_MACHINE = Tree(Path("/"))
+
+
+def search_path(program: Elf, *, tree: Tree = _THIS_MACHINE, library_path: Iterable[str] = ()) -> SearchPath:
+    """Read the search path of the system in `tree` for `program`, or for any library of that system.
 
     Reads /etc/ld.so.conf with its includes, or musl's path file. What cannot be read counts as absent, as for
     the loader.
     """
-    tree = Tree(root)
     extra = tuple(library_path)
     if _is_musl(program):
         interpreter = program.interpreter or f"/lib/ld-musl-{program.machine}.so.1"

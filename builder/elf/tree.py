@@ -6,8 +6,8 @@ leaves the root.
 """
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from errno import EINVAL
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,9 +18,14 @@ MAX_TEXT_BYTES = 1 << 20  # a loader's configuration file is a few lines
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """`root` is a folder on this machine; other paths are absolute inside it."""
+    """`root` is a folder on this machine; other paths are absolute inside it.
+
+    `mounts` are folders of this machine that stand at other places of the tree, such as packages that a layer will add;
+    their paths are plain, without links on the way.
+    """
 
     root: Path
+    mounts: Mapping[str, Path] = field(default_factory=dict, hash=False)
 
     def resolve(self, path: str) -> str | None:
         """Return `path` without links and dots; None when a part does not exist or links go in circles."""
@@ -31,6 +36,9 @@ class Tree:
             part = todo.pop()
             if part == "..":
                 del done[-1:]
+                continue
+            if self._is_mounted("/" + "/".join((*done, part))):
+                done.append(part)
                 continue
             try:
                 target = os.fspath(self.host("/".join((*done, part))).readlink())
@@ -49,7 +57,15 @@ class Tree:
 
     def host(self, resolved: str) -> Path:
         """Say where a resolved path stands on this machine."""
-        return self.root / resolved.lstrip("/")
+        path = resolved.lstrip("/")
+        for mount, folder in self.mounts.items():
+            if f"/{path}/".startswith(f"{mount}/"):
+                return folder / path[len(mount) :]
+        return self.root / path
+
+    def _is_mounted(self, resolved: str) -> bool:
+        """Say whether something is mounted at a path or below it."""
+        return any(mount == resolved or mount.startswith(f"{resolved}/") for mount in self.mounts)
 
     def maybe_file(self, path: str) -> Path | None:
         """Return the regular file behind `path`, links followed, as a path on this machine."""

@@ -19,6 +19,8 @@ _LOADABLE = ("executable", "pie", "shared")
 # Where what the function needs lives, besides its working directory: AWS's images, ours, and usual Pythons.
 _NEEDED = re.compile(r"^(?:var/task|var/runtime|var/lang|opt|function|app|usr/local/lib/python|usr/lib/python)(?:/|$)")
 
+_MUSL_ITSELF = re.compile(r"libc\.(?:so|musl-)")  # musl's loader is its libc, whatever it is called
+
 # Where OpenSSL builds of distributions look, and packages that bring their own.
 _CA_BUNDLES = (
     "etc/ssl/certs/ca-certificates.crt",
@@ -80,6 +82,7 @@ def check_elves(tree: Tree, config: ImageConfig) -> Iterator[Finding]:
     """
     machine = _MACHINES.get(config.architecture)
     names = {posixpath.basename(path) for path in tree.items}
+    musl = any(name.startswith("ld-musl-") for name in names)
     lacking: dict[str, list[str]] = {}
     for path, elf in sorted(tree.elves.items()):
         if elf.kind not in _LOADABLE:
@@ -94,6 +97,8 @@ def check_elves(tree: Tree, config: ImageConfig) -> Iterator[Finding]:
                 f"/{path}",
             )
         for soname in _lacking(elf, names):
+            if musl and _MUSL_ITSELF.match(soname):
+                continue
             lacking.setdefault(soname, []).append(path)
     for soname, paths in sorted(lacking.items()):
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""

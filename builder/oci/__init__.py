@@ -13,6 +13,7 @@ nothing of AWS Lambda and imports nothing else of the builder.
 """
 
 from builder.oci import media_types
+from builder.oci.adopt import adopt_layer
 from builder.oci.archive import read_archive, write_archive
 from builder.oci.blobs import BlobStore, FolderBlobs
 from builder.oci.config import History, ImageConfig
@@ -38,7 +39,7 @@ from builder.oci.errors import (
 from builder.oci.image import Blobs, Image
 from builder.oci.layer import Layer, write_layer
 from builder.oci.layer_reader import Limits
-from builder.oci.layout import read_layout, write_layout
+from builder.oci.layout import read_layout, write_index_layout, write_layout
 from builder.oci.platform import Platform
 from builder.oci.reference import Reference
 from builder.oci.streams import CheckedBlob, Sink, Source
@@ -78,11 +79,13 @@ __all__ = [
     "Unpacked",
     "UnsupportedError",
     "UsageError",
+    "adopt_layer",
     "media_types",
     "read_archive",
     "read_layout",
     "unpack",
     "write_archive",
+    "write_index_layout",
     "write_layer",
     "write_layout",
     "write_tar",

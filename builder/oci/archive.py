@@ -21,6 +21,8 @@ from builder.oci.errors import ImageError, TargetError, disk_errors
 from builder.oci.image import Image, parse_image, render_manifest
 from builder.oci.index import INDEX_NAME, MARKER, MARKER_NAME, check_marker, choose_manifest, render_index
 from builder.oci.jsons import Fields, parse_json, render_json
+from builder.oci.manifest import read_image
+from builder.oci.platform import Platform
 from builder.oci.reference import Reference
 from builder.oci.streams import CHUNK_BYTES, CheckedBlob, HashingSink
 from builder.oci.tar_writer import TarWriter
@@ -80,7 +82,7 @@ def _blob_name(digest: Digest) -> str:
     return str(blob_path(Path(), digest))
 
 
-def read_archive(file: Path, *, tag: str | None = None) -> Image:
+def read_archive(file: Path, *, tag: str | None = None, platform: Platform | None = None) -> Image:
     """View the image in an archive, or the one called `tag` in it; blobs are opened when they are read.
 
     Reads what `write_archive`, `docker save`, BuildKit and skopeo (`oci-archive:`, `docker-archive:`) write,
@@ -91,7 +93,8 @@ def read_archive(file: Path, *, tag: str | None = None) -> Image:
     if INDEX_NAME in archive and MARKER_NAME in archive:
         check_marker(archive.read_small(MARKER_NAME), archive.where)
         index = archive.read_small(INDEX_NAME)
-        return Image.read(choose_manifest(index, archive.where, ref_name=tag), archive, where=archive.where)
+        manifest = choose_manifest(index, archive.where, ref_name=tag, platform=platform)
+        return read_image(manifest, archive, platform=platform, where=archive.where)
     return _read_docker(archive, tag)
 
 

@@ -13,6 +13,7 @@ from builder.oci import media_types
 from builder.oci.descriptor import Descriptor
 from builder.oci.errors import ImageError, UnsupportedError, UsageError
 from builder.oci.jsons import Fields, render_json
+from builder.oci.platform import Platform, maybe_choose, read_platform
 from builder.oci.reference import Reference
 
 MARKER_NAME: Final = "oci-layout"
@@ -43,11 +44,22 @@ def check_marker(data: bytes, where: str) -> None:
         raise UnsupportedError(f"reading {where}: image layout version {version!r}; convert it to version 1.0.0")
 
 
-def choose_manifest(index: bytes, where: str, *, ref_name: str | None = None) -> Descriptor:
-    """Give the one image in an index, or the one called `ref_name`; else raises ImageError naming them."""
+def choose_manifest(
+    index: bytes, where: str, *, ref_name: str | None = None, platform: Platform | None = None
+) -> Descriptor:
+    """Give the one image in an index, or the one called `ref_name`; else raises ImageError naming them.
+
+    Where several are left and their platforms are told, the one for `platform` is meant.
+    """
     fields = Fields.parse(index, f"{INDEX_NAME} of {where}")
-    found = [Descriptor.read(entry) for entry in fields.objects("manifests")]
+    entries = fields.objects("manifests")
+    found = [Descriptor.read(entry) for entry in entries]
     named = [entry for entry in found if ref_name in {None, *_names(entry)}]
+    if platform and len({entry.digest for entry in named}) > 1:
+        told = [(read_platform(fields), entry) for fields, entry in zip(entries, found, strict=True) if entry in named]
+        offered = [(one, entry) for one, entry in told if one]
+        place = maybe_choose(platform, [one for one, _ in offered])
+        named = named if place is None else [offered[place][1]]
     if len({entry.digest for entry in named}) == 1:
         return named[0]
     wanted = "an image" if ref_name is None else f"the image {ref_name!r}"

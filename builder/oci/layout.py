@@ -6,17 +6,22 @@ writes.
 """
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from builder.oci import media_types
 from builder.oci.aside import folder_aside
 from builder.oci.blobs import FolderBlobs, blob_path
 from builder.oci.descriptor import Descriptor
+from builder.oci.digest import ALGORITHM, Digest
 from builder.oci.errors import ImageError, TargetError, disk_errors
 from builder.oci.files import open_regular
 from builder.oci.image import Blobs, Image
 from builder.oci.index import INDEX_NAME, MARKER, MARKER_NAME, check_marker, choose_manifest, render_index
 from builder.oci.jsons import MAX_JSON_BYTES
+from builder.oci.manifest import read_image, render_platforms
+from builder.oci.platform import Platform
 from builder.oci.streams import chunks, drain
 
 _PARTS: Final = frozenset({MARKER_NAME, INDEX_NAME, "blobs"})
@@ -30,24 +35,42 @@ def write_layout(image: Image, folder: Path, *, ref_name: str | None = None) -> 
     where the file system has them. Raises BlobError for a damaged blob, DiskError for the disk; both leave
     what was there.
     """
-    index = render_index(image.descriptor, ref_name=ref_name)
+    _write(folder, [image], render_index(image.descriptor, ref_name=ref_name))
+
+
+def write_index_layout(images: Sequence[Image], folder: Path, *, ref_name: str | None = None) -> Digest:
+    """Write images of several platforms as one layout, in which an index of them is called `ref_name`.
+
+    As `write_layout` otherwise. Gives the index's digest.
+    """
+    index = render_platforms(images)
+    descriptor = Descriptor.of(index, media_types.INDEX)
+    _write(folder, images, render_index(descriptor, ref_name=ref_name), {descriptor.digest: index})
+    return descriptor.digest
+
+
+def _write(folder: Path, images: Sequence[Image], index: bytes, more: Mapping[Digest, bytes] | None = None) -> None:
     target = folder.absolute()
     with disk_errors("writing an image layout to", folder):
         target = target.resolve()
         _check_replaceable(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         with folder_aside(target) as new:
-            _fill(new, image, index)
+            (new / "blobs" / ALGORITHM).mkdir(parents=True)
+            for image in images:
+                _fill(new, image)
+            for digest, data in (more or {}).items():
+                blob_path(new, digest).write_bytes(data)
+            (new / INDEX_NAME).write_bytes(index)
+            (new / MARKER_NAME).write_bytes(MARKER)
 
 
-def _fill(folder: Path, image: Image, index: bytes) -> None:
-    blob_path(folder, image.digest).parent.mkdir(parents=True)
+def _fill(folder: Path, image: Image) -> None:
     for descriptor in {layer.descriptor.digest: layer.descriptor for layer in image.layers}.values():
-        _place(image.blobs, descriptor, blob_path(folder, descriptor.digest))
+        if not blob_path(folder, descriptor.digest).exists():  # images of several platforms share layers
+            _place(image.blobs, descriptor, blob_path(folder, descriptor.digest))
     blob_path(folder, image.config_descriptor.digest).write_bytes(image.raw_config)
     blob_path(folder, image.digest).write_bytes(image.manifest)
-    (folder / INDEX_NAME).write_bytes(index)
-    (folder / MARKER_NAME).write_bytes(MARKER)
 
 
 def _place(blobs: Blobs, descriptor: Descriptor, target: Path) -> None:
@@ -76,15 +99,16 @@ def _check_replaceable(target: Path) -> None:
         )
 
 
-def read_layout(folder: Path, *, ref_name: str | None = None) -> Image:
+def read_layout(folder: Path, *, ref_name: str | None = None, platform: Platform | None = None) -> Image:
     """View the image in a layout, or the one called `ref_name` in it; blobs are opened when they are read.
 
-    Raises ImageError: not a layout, malformed, a blob missing or damaged, several images to choose from.
+    Of several images of one name, or in an index, the one for the platform is taken. Raises ImageError: not a
+    layout, malformed, a blob missing or damaged, several images to choose from.
     """
     where = f"the image layout {str(folder)!r}"
     check_marker(_read_small(folder / MARKER_NAME, where), where)
-    manifest = choose_manifest(_read_small(folder / INDEX_NAME, where), where, ref_name=ref_name)
-    return Image.read(manifest, FolderBlobs(folder), where=where)
+    manifest = choose_manifest(_read_small(folder / INDEX_NAME, where), where, ref_name=ref_name, platform=platform)
+    return read_image(manifest, FolderBlobs(folder), platform=platform, where=where)
 
 
 def _read_small(path: Path, where: str) -> bytes:

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from builder.oci.errors import UsageError
+from builder.oci.jsons import Fields
 
 _PART: Final = re.compile(r"[a-z0-9][a-z0-9._]*", re.ASCII)
 _PARTS: Final = (2, 3)
+
+_NOWHERE: Final = "unknown"  # the platform under which BuildKit hangs attestations into an index
 
 # What an architecture without a variant means, best first (containerd's platforms/defaults).
 _USUAL_VARIANTS: Final = {"arm64": ("v8", ""), "arm": ("v7", "v6", "v5", ""), "amd64": ("", "v1")}
@@ -50,3 +53,12 @@ def maybe_choose(wanted: Platform, offered: Sequence[Platform]) -> int | None:
     best = (wanted.variant, "") if wanted.variant else _USUAL_VARIANTS.get(wanted.architecture, ("",))
     ranks = {variant: rank for rank, variant in reversed(list(enumerate(best)))}
     return min(fitting, key=lambda place: ranks.get(offered[place].variant, len(best)), default=None)
+
+
+def read_platform(entry: Fields) -> Platform | None:
+    """Read the platform of an index's entry; None for an attestation or what says none."""
+    platform = entry.inner("platform")
+    name, architecture = platform.maybe_text("os"), platform.maybe_text("architecture")
+    if not name or not architecture or _NOWHERE in {name, architecture}:
+        return None
+    return Platform(name, architecture, platform.maybe_text("variant") or "")

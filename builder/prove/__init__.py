@@ -1,6 +1,22 @@
 """Proving an image: it runs here, sandboxed, and answers its sample events."""
 
-from builder.prove.proof import Answer, Proof, prove, settings_for
-from builder.prove.rootfs import DESCRIPTIONS, METHODS, Runnable, runnable
+from builder.prove.foreign import NATIVE, runner_of
+from builder.prove.proof import Answer, Proof, prove, prove_program, settings_for
+from builder.prove.rootfs import DESCRIPTIONS, METHODS, Contents, Runnable, best_method, runnable, runnable_contents
 
-__all__ = ["DESCRIPTIONS", "METHODS", "Answer", "Proof", "Runnable", "prove", "runnable", "settings_for"]
+__all__ = [
+    "DESCRIPTIONS",
+    "METHODS",
+    "NATIVE",
+    "Answer",
+    "Contents",
+    "Proof",
+    "Runnable",
+    "best_method",
+    "prove",
+    "prove_program",
+    "runnable",
+    "runnable_contents",
+    "runner_of",
+    "settings_for",
+]

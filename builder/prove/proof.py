@@ -6,7 +6,8 @@ could not start, and never runs anything outside the sandbox that `rootfs` chose
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import emulator
@@ -14,6 +15,7 @@ from builder.cache import Cache, key_of
 from builder.errors import ProofError
 from builder.oci import Image
 from builder.project import Event
+from builder.prove.foreign import NATIVE, runner_of
 from builder.prove.rootfs import DESCRIPTIONS, Runnable, best_method, runnable
 from builder.prove.start import start
 
@@ -41,11 +43,20 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """How the image was run, and what it answered; `remembered` when the same image answered the same events before."""
+    """How the image was run, and what it answered; `remembered` when the same image answered the same events before.
+
+    `emulator` is the program that the kernel ran the image's with, "" for an image of this machine's architecture.
+    """
 
     method: str
     answers: tuple[Answer, ...]
     remembered: bool = False
+    emulator: str = ""
+
+    @property
+    def described(self) -> str:
+        """How it was run, for people."""
+        return DESCRIPTIONS[self.method] + (f", emulated by {self.emulator}" if self.emulator else "")
 
 
 def prove(
@@ -56,16 +67,37 @@ def prove(
     Raises ProofError, with the log of the run, when an answer is not as it should be; what `runnable` raises passes.
     """
     method = method or best_method(cache)
+    runner = runner_of(image.config.architecture) or NATIVE
+    return prove_program(
+        lambda: runnable(image, cache, method=method),
+        events,
+        cache,
+        name=str(image.digest),
+        method=method,
+        by="" if runner == NATIVE else runner,
+        timeout_s=timeout_s,
+    )
+
+
+def prove_program(
+    prepare: Callable[[], AbstractContextManager[Runnable]], events: Sequence[Event], cache: Cache, *,
+    name: str, method: str, by: str = "", timeout_s: float = TIMEOUT_S,
+) -> Proof:  # fmt: skip
+    """The same for whatever `prepare` makes runnable.
+
+    `name` tells one content from another; `by` names the program that emulates its architecture, if one does.
+    """
     key = key_of(
         "proof",
-        str(image.digest),
+        name,
         method,
+        by,
         [(event.name, event.body.hex(), event.expected and event.expected.hex()) for event in events],
     )
     if cache.record("proofs", key) is not None:
-        return Proof(method, (), remembered=True)
+        return Proof(method, (), remembered=True, emulator=by)
     answers: Sequence[Answer] = ()
-    with runnable(image, cache, method=method) as program:
+    with prepare() as program:
         settings = settings_for(program, timeout_s=timeout_s)
         try:
             if events:
@@ -76,7 +108,7 @@ def prove(
             raise ProofError(f"proving the image: {error}", hint=_hint(method)) from error
     _raise_for(answers, method)
     cache.write_record("proofs", key, {"answers": len(answers)})
-    return Proof(method, tuple(answers))
+    return Proof(method, tuple(answers), emulator=by)
 
 
 def settings_for(program: Runnable, *, timeout_s: float = TIMEOUT_S, memory_mb: int = MEMORY_MB) -> emulator.Settings:

@@ -5,8 +5,8 @@
     in place    the image's own program loader with its search path set to the image's folders; the last resort:
                 absolute paths still lead to this machine
 
-Unpacked layers are kept in the cache, so that a small change costs a small unpacking. Never runs anything of the image
-but its entry point, and never decides what is right: `proof` does.
+An image of another architecture runs where the kernel knows an emulator for it. Never runs anything of the image but
+its entry point, and never decides what is right: `proof` does.
 """
 
 import contextlib
@@ -15,18 +15,18 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from builder.cache import ELSEWHERE, Cache, key_of
-from builder.disk import advice, disk
-from builder.elf import ElfError, read_elf
-from builder.errors import ImageError, OutputError
-from builder.oci import DiskError, Image, OCIError, unpack
-from builder.plan import HISTORY
+from builder.disk import disk
+from builder.elf import ElfError, Tree, read_elf
+from builder.errors import ImageError
+from builder.oci import Image
 from builder.prove import sandbox
+from builder.prove.unpacked import FOLDER_MODE, complete, unpacked
 
 METHODS = ("namespace", "chroot", "in place")
 
@@ -38,12 +38,21 @@ DESCRIPTIONS: Mapping[str, str] = {
 
 CHECK_TIMEOUT_S = 10
 
-_FOLDER_MODE = 0o755  # of what uid 12345 must pass, whatever the umask
 _FILE_MODE = 0o644
 _DEVICE_MODE = 0o666
-_TEMPORARY_MODE = 0o1777
 _MINORS = dict(zip(sandbox.DEVICES, (3, 5, 7, 8, 9), strict=True))  # of major 1: Documentation/admin-guide/devices.txt
 _ENGINE = "Run it with a container engine."
+
+# Where images keep shared libraries, for the last resort.
+_LIBRARIES = (
+    "lib/**/*.so*",
+    "lib64/*.so*",
+    "usr/lib/*.so*",
+    "usr/lib/*/*.so*",
+    "usr/lib64/*.so*",
+    "usr/local/lib/*.so*",
+    "var/lang/lib/*.so*",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,16 @@ class Runnable:
     """A command that runs the image's entry point on this machine, with its environment and folder."""
 
     method: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is to be run: folders here that lie over each other as the root, bottom first, and how it is started."""
+
+    layers: tuple[Path, ...]
     command: tuple[str, ...]
     environment: Mapping[str, str]
     folder: str
@@ -65,97 +84,40 @@ def runnable(image: Image, cache: Cache, *, method: str | None = None) -> Iterat
     command = (*image.config.entrypoint, *image.config.cmd)
     if not command:
         raise ImageError("running the image: it has neither an entry point nor a command", hint="Build it again.")
-    method = method or best_method(cache)
-    with cache.scratch() as scratch:
-        with disk("preparing the image to run", elsewhere=ELSEWHERE):
-            program = _prepared(image, command, method, cache=cache, scratch=scratch)
+    layers = tuple(unpacked(image, cache))
+    contents = Contents(layers, command, dict(image.config.env), image.config.working_dir or "/")
+    with runnable_contents(contents, cache, method=method) as program:
         yield program
 
 
-def _prepared(image: Image, command: tuple[str, ...], method: str, *, cache: Cache, scratch: Path) -> Runnable:
-    folder = image.config.working_dir or "/"
+@contextmanager
+def runnable_contents(contents: Contents, cache: Cache, *, method: str | None = None) -> Iterator[Runnable]:
+    """The same for folders that are there already."""
+    method = method or best_method(cache)
+    with cache.scratch() as scratch:
+        with disk("preparing the image to run", elsewhere=ELSEWHERE):
+            program = _prepared(contents, method, scratch=scratch)
+        yield program
+
+
+def _prepared(contents: Contents, method: str, *, scratch: Path) -> Runnable:
     match method:
         case "namespace":
-            prefix = _namespace_command(unpacked(image, cache), scratch, folder)
-        case "chroot":
-            root = _complete(image, cache, scratch, place=os.link)  # root's files: the sandbox's uid cannot write them
+            prefix = _namespace_command(list(contents.layers), scratch, contents.folder)
+        case "chroot":  # root's files: the sandbox's uid cannot write them
+            root = complete(contents.layers, scratch / "root", place=os.link)
             _furnish(root)
-            prefix = _sandboxed("chroot", root, "", folder)
+            prefix = _sandboxed("chroot", root, "", contents.folder)
         case _:
-            return _in_place(image, command, _complete(image, cache, scratch, place=shutil.copy2))
-    return Runnable(method, (*prefix, *command), dict(image.config.env), "/")
-
-
-def unpacked(image: Image, cache: Cache) -> list[Path]:
-    """Folders that hold the unpacked image, bottom first.
-
-    A folder for each layer of an image of ours, which never deletes what a lower layer holds; one folder for any other.
-    """
-    history = [entry for entry in image.config.history if not entry.empty_layer]
-    ours = len(history) == len(image.layers) and all(entry.created_by.startswith(HISTORY) for entry in history)
-    if ours:
-        return [_tree(replace(image, layers=(layer,)), layer.diff_id.encoded, cache) for layer in image.layers]
-    return [_tree(image, image.digest.encoded, cache)]
-
-
-def _tree(image: Image, key: str, cache: Cache) -> Path:
-    return cache.tree("layers", key, lambda folder: _unpack(image, folder))
-
-
-def _unpack(image: Image, folder: Path) -> None:
-    try:
-        unpack(image, folder)
-    except DiskError as error:
-        hint = advice(error.errno, elsewhere=ELSEWHERE) or "Nothing was left half-written."
-        raise OutputError(f"unpacking the image: {error}", hint=hint) from error
-    except OCIError as error:
-        raise ImageError(f"unpacking the image: {error}", hint="Build or fetch the image again.") from error
-
-
-def _complete(image: Image, cache: Cache, scratch: Path, *, place: Callable[[str, str], object]) -> Path:
-    """The whole image in one folder of its own. `place(source, target)` links or copies one file."""
-    root = scratch / "root"
-    root.mkdir()
-    root.chmod(_FOLDER_MODE)
-    for layer in unpacked(image, cache):
-        _join(str(layer), str(root), place)
-    (root / "tmp").mkdir(exist_ok=True)
-    (root / "tmp").chmod(_TEMPORARY_MODE)
-    return root
-
-
-def _join(source: str, target: str, place: Callable[[str, str], object]) -> None:
-    """Put all that is in one real folder into another, where nothing of the same name may be, unless both are folders.
-
-    A layer could bring a link out of the image, and another a file of that name: nothing is written through it.
-    """
-    with os.scandir(source) as entries:
-        for entry in entries:
-            there = f"{target}/{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                if not os.path.lexists(there):
-                    os.mkdir(there)  # noqa: PTH102 - a text, as scandir gives it, thousands of times
-                    shutil.copymode(entry.path, there)
-                elif os.path.islink(there) or not os.path.isdir(there):  # noqa: PTH112, PTH114 - same
-                    raise _overlapping(there)
-                _join(entry.path, there, place)
-            elif os.path.lexists(there):
-                raise _overlapping(there)
-            elif entry.is_symlink():
-                os.symlink(os.readlink(entry.path), there)  # noqa: PTH115, PTH211 - same
-            else:
-                place(entry.path, there)
-
-
-def _overlapping(path: str) -> ImageError:
-    return ImageError(f"unpacking the image: two of its layers hold {path!r}", hint=_ENGINE)
+            return _in_place(contents, complete(contents.layers, scratch / "root", place=shutil.copy2))
+    return Runnable(method, (*prefix, *contents.command), contents.environment, "/")
 
 
 def _furnish(root: Path) -> None:
     """Add what a container finds besides, as far as it goes without mounting: harmless devices and the host's names."""
     for folder in (root / "dev", root / "etc"):
         folder.mkdir(exist_ok=True)
-        folder.chmod(_FOLDER_MODE)
+        folder.chmod(FOLDER_MODE)
     for name, minor in _MINORS.items():
         with contextlib.suppress(OSError):  # a container may forbid devices
             os.mknod(root / "dev" / name, _DEVICE_MODE | stat.S_IFCHR, os.makedev(1, minor))
@@ -228,7 +190,7 @@ def _namespace_command(layers: list[Path], scratch: Path, folder: str) -> list[s
     root.mkdir()
     for place in (places, *(places / name for name in ("tmp", "proc", "dev", "etc"))):
         place.mkdir()
-        place.chmod(_FOLDER_MODE)
+        place.chmod(FOLDER_MODE)
     for name in (*(f"dev/{device}" for device in sandbox.DEVICES), *sandbox.NETWORK_FILES):
         (places / name).touch()
         (places / name).chmod(_FILE_MODE)
@@ -241,38 +203,44 @@ def _escaped(folder: str) -> str:
     return folder.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
 
 
-def _in_place(image: Image, command: tuple[str, ...], root: Path) -> Runnable:
+def _in_place(contents: Contents, root: Path) -> Runnable:
     if ":" in str(root):
         raise ImageError(
             f"running the image in place: {str(root)!r} has a ':' in it, which no search path can hold",
             hint=f"Rename it, or {ELSEWHERE}.",
         )
-    environment = dict(image.config.env) | {
-        "PYTHONHOME": str(root / "var/lang"),
+    command, tree = contents.command, Tree(root)
+    program = tree.maybe_file(command[0])
+    environment = dict(contents.environment) | {
+        "PYTHONHOME": str(program.parent.parent if program else root),
         "PYTHONPATH": str(root / "opt/python"),
         "LAMBDA_TASK_ROOT": str(root / "var/task"),
         "SSL_CERT_FILE": str(root / "etc/ssl/certs/ca-certificates.crt"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    moved = [_moved(part, root) for part in command]
-    folder = root / image.config.working_dir.lstrip("/")
-    return Runnable("in place", (*_loader(command[0], root), *moved), environment, str(folder))
+    environment.pop("LD_LIBRARY_PATH", None)  # of the image, whose folders are not there
+    moved = [_moved(part, tree) for part in command]
+    folder = root / contents.folder.lstrip("/")
+    return Runnable("in place", (*_loader(command[0], tree), *moved), environment, str(folder))
 
 
-def _moved(part: str, root: Path) -> str:
+def _moved(part: str, tree: Tree) -> str:
     """A part of the command line; where it is a file of the image, the file's place here."""
-    place = root / part.lstrip("/")
-    return str(place) if part.startswith("/") and place.is_file() else part
+    place = tree.maybe_file(part) if part.startswith("/") else None
+    return str(place or part)
 
 
-def _loader(program: str, root: Path) -> list[str]:
+def _loader(program: str, tree: Tree) -> list[str]:
     """The image's program loader with all folders of the image that hold libraries. Raises ImageError."""
+    file = tree.maybe_file(program)
     try:
-        elf = read_elf(root / program.lstrip("/"))
+        elf = read_elf(file) if file else None
     except (ElfError, OSError) as error:
         raise ImageError(f"running the image in place: {program}: {error}", hint=_ENGINE) from None
-    if elf is None or elf.interpreter is None:
+    loader = tree.maybe_file(elf.interpreter) if elf and elf.interpreter else None
+    if elf is None or loader is None:
         raise ImageError(f"running the image in place: {program!r} is no dynamic program", hint=_ENGINE)
-    found = [*(root / "lib").glob("**/*.so*"), *(root / "usr/lib").glob("*/*.so*")]
-    libraries = sorted({str(file.parent) for file in found})
-    return [str(root / elf.interpreter.lstrip("/")), "--inhibit-cache", "--library-path", ":".join(libraries)]
+    found = [file for pattern in _LIBRARIES for file in tree.root.glob(pattern)]
+    libraries = ":".join(sorted({str(file.parent) for file in found}))
+    cache = [] if "/ld-musl-" in str(elf.interpreter) else ["--inhibit-cache"]
+    return [str(loader), *cache, "--library-path", libraries]

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.assemble import assemble, parse_layer, render_layer
+from builder.assemble import assemble
 from builder.cache import Cache
 from builder.errors import FunctionSyntaxError, SourceError
 from builder.interpreter import observe_interpreter
+from builder.layer_records import parse_layer, render_layer
 from builder.listing import digest_of
 from builder.oci import BlobStore, Descriptor, Digest, Layer, unpack
 from builder.plan import How, Plan, PlannedFile, make_layer

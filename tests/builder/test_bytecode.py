@@ -2,14 +2,17 @@
 
 import marshal
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from builder import bytecode
-from builder.bytecode import Module, compile_modules
+from builder.bytecode import Compiler, Module, compile_modules
 from builder.errors import InterpreterError
+
+THIS = Compiler((sys.executable,), "this Python")
 
 
 def module(folder: Path, name: str, text: str) -> Module:
@@ -27,14 +30,14 @@ def test_the_same_source_gives_the_same_bytes_in_any_folder_and_environment(tmp_
         folder = tmp_path / f"folder-{index}"
         folder.mkdir()
         modules = [module(folder, f"m{number}", SETS) for number in range(3)]
-        assert compile_modules(modules, sys.executable) == []
+        assert compile_modules(modules, THIS) == []
         made.append([Path(one.target).read_bytes() for one in modules])
     assert made[0] == made[1]
 
 
 def test_bytecode_names_the_file_in_the_image_and_never_goes_stale(tmp_path):
     one = module(tmp_path, "app", "x = 1\n")
-    compile_modules([one], sys.executable)
+    compile_modules([one], THIS)
     data = Path(one.target).read_bytes()
     assert marshal.loads(data[16:]).co_filename == "/var/task/app.py"
     assert int.from_bytes(data[4:8], "little") == 0b01  # PEP 552: hash-based, not checked
@@ -42,7 +45,7 @@ def test_bytecode_names_the_file_in_the_image_and_never_goes_stale(tmp_path):
 
 def test_what_does_not_compile_is_told_and_the_rest_is_compiled(tmp_path):
     bad, good = module(tmp_path, "bad", "x = 1\ny = (\n"), module(tmp_path, "good", "x = 1\n")
-    (failure,) = compile_modules([bad, good], sys.executable)
+    (failure,) = compile_modules([bad, good], THIS)
     assert (failure.source, failure.line) == (bad.source, 2)
     assert "was never closed" in failure.message
     assert Path(good.target).exists()
@@ -52,13 +55,13 @@ def test_what_does_not_compile_is_told_and_the_rest_is_compiled(tmp_path):
 @pytest.mark.parametrize("text", ["x = '\0'", "# coding: no-such\n", "x" + "=(" * 300])
 def test_sources_that_are_no_text_or_too_deep_are_failures_like_others(tmp_path, text):
     one = module(tmp_path, "odd", text)
-    assert [failure.source for failure in compile_modules([one], sys.executable)] == [one.source]
+    assert [failure.source for failure in compile_modules([one], THIS)] == [one.source]
 
 
 def test_runs_are_independent_of_each_other(tmp_path, monkeypatch):
     monkeypatch.setattr(bytecode, "RUN", 2)
     modules = [module(tmp_path, f"m{number}", "x = (" if number == 3 else SETS) for number in range(5)]
-    assert [failure.source for failure in compile_modules(modules, sys.executable)] == [modules[3].source]
+    assert [failure.source for failure in compile_modules(modules, THIS)] == [modules[3].source]
     assert sum(Path(one.target).exists() for one in modules) == 4
 
 
@@ -68,19 +71,19 @@ def test_a_bytecode_file_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     target = Module(one.source, str(tmp_path / "file/app.pyc"), one.name)
     with pytest.raises(OSError, match=r"app\.pyc|file"):
-        compile_modules([target], sys.executable)
+        compile_modules([target], THIS)
 
 
 def test_a_source_that_is_gone_is_an_error(tmp_path):
     gone = Module(str(tmp_path / "gone.py"), str(tmp_path / "gone.pyc"), "/gone.py")
     with pytest.raises(FileNotFoundError):
-        compile_modules([gone], sys.executable)
+        compile_modules([gone], THIS)
 
 
 def test_names_that_are_not_utf8_are_compiled(tmp_path):
     name = os.fsdecode(b"caf\xe9")
     one = module(tmp_path, name, "x = 1\n")
-    assert compile_modules([one], sys.executable) == []
+    assert compile_modules([one], THIS) == []
     assert Path(one.target).exists()
 
 
@@ -89,9 +92,34 @@ def test_an_interpreter_that_fails_is_named_with_its_words(tmp_path):
     fake.write_text("#!/bin/sh\necho broken >&2\nexit 3\n")
     fake.chmod(0o755)
     with pytest.raises(InterpreterError, match="ended with 3") as caught:
-        compile_modules([module(tmp_path, "app", "")], str(fake))
+        compile_modules([module(tmp_path, "app", "")], Compiler((str(fake),), "fake"))
     assert "broken" in caught.value.details
 
 
 def test_nothing_to_compile_starts_no_interpreter():
-    assert compile_modules([], "/no/such/python") == []
+    assert compile_modules([], Compiler(("/no/such/python",), "none")) == []
+
+
+def test_an_interpreter_that_prints_by_itself_is_told(tmp_path):
+    """Its words would be taken for bytecode."""
+    fake = tmp_path / "python"
+    fake.write_text("#!/bin/sh\necho hello, I print\n")
+    fake.chmod(0o755)
+    with pytest.raises(InterpreterError, match="begins with b'hello, I print"):
+        compile_modules([module(tmp_path, "app", "")], Compiler((str(fake),), "fake"))
+
+
+def test_the_bytes_are_those_of_py_compile(tmp_path):
+    """The standard library's own way, in a process that did as little before."""
+    one = module(tmp_path, "app", SETS)
+    compile_modules([one], THIS)
+    code = (
+        "import py_compile, sys; py_compile.compile(sys.argv[1], sys.argv[2], '/var/task/app.py', doraise=True, "
+        "invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    subprocess.run([sys.executable, "-c", code, one.source, tmp_path / "other.pyc"], check=True, env=environment)
+    assert marshal.loads((tmp_path / "other.pyc").read_bytes()[16:]) == marshal.loads(
+        Path(one.target).read_bytes()[16:]
+    )
+    assert (tmp_path / "other.pyc").read_bytes()[:16] == Path(one.target).read_bytes()[:16]

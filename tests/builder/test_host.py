@@ -118,14 +118,16 @@ def test_small_files_and_tmp_are_planned(this_python: Interpreter, cache: Cache)
     assert (files["tmp"].how, files["tmp"].mode) == (How.FOLDER, 0o1777)
 
 
-def test_system_data_that_is_not_here_is_said():
+def test_system_data_that_is_not_here_is_said(this_python: Interpreter):
     """Missing data is a warning with its purpose, not silence."""
-    files, absent = _data({"data": [{"path": "/nope/zoneinfo", "leave": [], "why": "time zones, for zoneinfo"}]})
+    files, absent = _data(
+        {"data": [{"path": "/nope/zoneinfo", "leave": [], "why": "time zones, for zoneinfo"}]}, this_python
+    )
     assert files == []
     assert absent == ["/nope/zoneinfo is not on this machine and not in the image (time zones, for zoneinfo)"]
 
 
-def test_links_in_system_data_stay_links_within_what_is_kept(write):
+def test_links_in_system_data_stay_links_within_what_is_kept(write, this_python: Interpreter):
     """A link to a kept file is a link; one to what is left out, or out of the folder, becomes the file."""
     folder = write({"zone": "z", "left/f": "x"})
     for name, target in (
@@ -135,7 +137,7 @@ def test_links_in_system_data_stay_links_within_what_is_kept(write):
         ("abs", str(folder / "zone")),
     ):
         (folder / name).symlink_to(target)
-    files, _ = _data({"data": [{"path": str(folder), "leave": ["left"], "why": "w"}]})
+    files, _ = _data({"data": [{"path": str(folder), "leave": ["left"], "why": "w"}]}, this_python)
     found = {posixpath.basename(file.path): (file.how, file.source) for file in files}
     assert found["alias"] == (How.LINK, "zone")
     assert set(found) == {"abs", "alias", "into", "out", "zone"}

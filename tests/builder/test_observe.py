@@ -186,7 +186,7 @@ def test_libraries_that_the_function_itself_needs_are_planned(write, packages: O
     assert "libgcc_s.so.1" in names
     assert "libown.so" not in names
     assert found.warnings == (
-        "libnowhere.so, needed by function/native.so, is not on this machine; what loads it will fail",
+        "libnowhere.so, needed by task/native.so, is not on this machine; what loads it will fail",
     )
 
 

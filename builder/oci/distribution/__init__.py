@@ -17,13 +17,13 @@ from builder.oci.distribution.connections import Connections
 from builder.oci.distribution.credentials import Credentials, Keyring
 from builder.oci.distribution.hosts import parse_insecure
 from builder.oci.distribution.limits import Limits
-from builder.oci.distribution.manifest import Choice
 from builder.oci.distribution.progress import Progress, State, Transfer, nobody
 from builder.oci.distribution.pull import Memory, Pulled, Puller
 from builder.oci.distribution.push import Pushed, push_image
 from builder.oci.distribution.referrers import Artifact, attach_all
 from builder.oci.distribution.session import Session
 from builder.oci.image import Image
+from builder.oci.manifest import Choice
 from builder.oci.platform import Platform
 from builder.oci.reference import Reference
 

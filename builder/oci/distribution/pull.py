@@ -14,7 +14,15 @@ from builder.oci.blobs import BlobStore
 from builder.oci.descriptor import Descriptor
 from builder.oci.digest import Digest
 from builder.oci.distribution.download import download
-from builder.oci.distribution.manifest import (
+from builder.oci.distribution.partial import is_stored
+from builder.oci.distribution.progress import Progress
+from builder.oci.distribution.session import Session
+from builder.oci.distribution.together import together
+from builder.oci.errors import ImageError, LimitError, NotFoundError, ProtocolError, UsageError
+from builder.oci.files import open_regular, size_of
+from builder.oci.image import Image, read_small
+from builder.oci.jsons import MAX_JSON_BYTES
+from builder.oci.manifest import (
     ACCEPTED,
     INDEXES,
     Choice,
@@ -25,14 +33,6 @@ from builder.oci.distribution.manifest import (
     read_parts,
     type_of,
 )
-from builder.oci.distribution.partial import is_stored
-from builder.oci.distribution.progress import Progress
-from builder.oci.distribution.session import Session
-from builder.oci.distribution.together import together
-from builder.oci.errors import ImageError, LimitError, NotFoundError, ProtocolError, UsageError
-from builder.oci.files import open_regular, size_of
-from builder.oci.image import Image, read_small
-from builder.oci.jsons import MAX_JSON_BYTES
 from builder.oci.platform import Platform
 from builder.oci.reference import Reference
 

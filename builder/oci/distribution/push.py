@@ -10,7 +10,6 @@ from typing import Final
 from builder.oci import media_types
 from builder.oci.digest import Digest
 from builder.oci.distribution.held import HeldBlobs
-from builder.oci.distribution.manifest import ACCEPTED
 from builder.oci.distribution.progress import Progress, State
 from builder.oci.distribution.puts import put_manifest
 from builder.oci.distribution.referrers import Artifact, attach_all
@@ -18,6 +17,7 @@ from builder.oci.distribution.session import Session
 from builder.oci.distribution.together import together
 from builder.oci.distribution.upload import upload
 from builder.oci.image import Image
+from builder.oci.manifest import ACCEPTED
 from builder.oci.reference import Reference
 
 _OK: Final = 200

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.elf import Elf, ElfError, closure, read_elf, search_path
+from builder.elf import Elf, ElfError, Tree, closure, read_elf, search_path
 from tests.conftest import elsewhere
 
 GLIBC = Elf("pie", "x86_64", 64, interpreter="/lib64/ld-linux-x86-64.so.2")
@@ -184,7 +184,7 @@ def image(library, tmp_path):
 
 def test_an_unpacked_image_is_searched_inside(image):
     """Paths are the image's own; files are where they lie on this machine; each has its rule."""
-    found = closure(["/opt/app/module.so"], search=search_path(GLIBC, root=image))
+    found = closure(["/opt/app/module.so"], search=search_path(GLIBC, tree=Tree(image)))
     rows = {one.soname: (one.path, one.file.relative_to(image).as_posix(), one.how) for one in found.libraries}
     assert rows == {
         "libconf.so.1": ("/opt/conf/libconf.so.1", "opt/conf/libconf.so.1.0", "conf"),
@@ -207,7 +207,7 @@ def test_an_unpacked_image_is_searched_inside(image):
 def test_hwcaps_folders_are_left_alone(image, library):
     """A faster copy for the build machine's CPU is not taken: the image may run on another CPU."""
     library(image / "opt/conf/glibc-hwcaps/x86-64-v2/libconf.so.1")
-    (found,) = closure(["/opt/app/module.so"], search=search_path(GLIBC, root=image)).find("libconf.so.1")
+    (found,) = closure(["/opt/app/module.so"], search=search_path(GLIBC, tree=Tree(image))).find("libconf.so.1")
     assert found.path == "/opt/conf/libconf.so.1"
 
 
@@ -217,7 +217,7 @@ def test_two_roots_may_need_two_copies(library, tmp_path):
         library(tmp_path / name / "libs/libsame.so")
         library(tmp_path / name / "module.so", needs=["libsame.so"], runpath="$ORIGIN/libs")
     roots = [f"/{name}/module.so" for name in ("one", "two")]
-    found = closure(roots, search=search_path(GLIBC, root=tmp_path))
+    found = closure(roots, search=search_path(GLIBC, tree=Tree(tmp_path)))
     assert [one.path for one in found.find("libsame.so")] == ["/one/libs/libsame.so", "/two/libs/libsame.so"]
 
 
@@ -233,7 +233,7 @@ def test_the_program_lends_its_libraries_and_its_rpath(library, cc, tmp_path):
     cc(root / "app/bin/python3", *flags)
     (root / "bin").mkdir()
     (root / "bin/python").symlink_to("/app/bin/python3")
-    search = search_path(GLIBC, root=root)
+    search = search_path(GLIBC, tree=Tree(root))
     found = closure(["/app/module.so"], search=search, main="/bin/python")
     assert module.exists()
     assert {one.soname: (one.path, one.how, one.needed_by) for one in found.libraries} == {
@@ -261,7 +261,7 @@ def test_a_file_that_cannot_be_loaded_is_missing_with_its_reason(library, tmp_pa
         data = library(tmp_path / "lib/libb.so").read_bytes()
         content = data[:18] + b"\xb7\0" + data[20:] if content == "machine" else data[:16] + b"\1\0" + data[18:]
     (tmp_path / "lib/libb.so").write_bytes(content)
-    (lost,) = closure(["/lib/liba.so"], search=search_path(GLIBC, root=tmp_path)).missing
+    (lost,) = closure(["/lib/liba.so"], search=search_path(GLIBC, tree=Tree(tmp_path))).missing
     assert lost.soname == "libb.so"
     assert lost.reason.startswith(reason)
 
@@ -283,7 +283,7 @@ def test_a_bad_root_is_an_error(library, tmp_path, content, message):
     if content is not None:
         (tmp_path / "root.so").write_bytes(content)
     with pytest.raises(ElfError, match=message):
-        closure(["/root.so"], search=search_path(GLIBC, root=tmp_path))
+        closure(["/root.so"], search=search_path(GLIBC, tree=Tree(tmp_path)))
 
 
 @pytest.fixture
@@ -300,7 +300,7 @@ def test_musl_is_its_own_libc(alpine, library):
     needs = ["libc.musl-x86_64.so.1", "libc.so", "libm.so.6", "libcrypto.so.3"]
     library(alpine / "app/module.so", needs=needs)
     library(alpine / "usr/lib/libcrypto.so.3", needs=["libc.musl-x86_64.so.1"])
-    found = closure(["/app/module.so"], search=search_path(MUSL, root=alpine))
+    found = closure(["/app/module.so"], search=search_path(MUSL, tree=Tree(alpine)))
     assert [(one.path, one.how) for one in found.libraries] == [
         ("/lib/ld-musl-x86_64.so.1", "interpreter"),
         ("/usr/lib/libcrypto.so.3", "default"),
@@ -313,7 +313,7 @@ def test_musl_inherits_runpath(alpine, library):
     library(alpine / "app/module.so", needs=["liba.so"], runpath="$ORIGIN/libs")
     library(alpine / "app/libs/liba.so", needs=["libb.so"])
     library(alpine / "app/libs/libb.so")
-    found = closure(["/app/module.so"], search=search_path(MUSL, root=alpine))
+    found = closure(["/app/module.so"], search=search_path(MUSL, tree=Tree(alpine)))
     assert [(one.path, one.how) for one in found.libraries] == [
         ("/app/libs/liba.so", "origin"),
         ("/app/libs/libb.so", "origin"),
@@ -324,7 +324,7 @@ def test_musl_ignores_a_run_path_with_an_unknown_token(alpine, library):
     """One $LIB makes musl drop the whole run path."""
     library(alpine / "app/module.so", needs=["liba.so"], runpath="$ORIGIN:/$LIB")
     library(alpine / "app/liba.so")
-    found = closure(["/app/module.so"], search=search_path(MUSL, root=alpine))
+    found = closure(["/app/module.so"], search=search_path(MUSL, tree=Tree(alpine)))
     assert [one.soname for one in found.missing] == ["liba.so"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.elf import Elf, search_path
+from builder.elf import Elf, Tree, search_path
 from builder.elf.search import parse_conf
 from tests.conftest import elsewhere
 
@@ -61,7 +61,7 @@ def test_includes_are_followed_in_order_and_once(tmp_path):
     (root / "etc/ld.so.conf").write_text("/first\ninclude ld.so.conf.d/*.conf\n/last\n/first\n")
     (root / "etc/ld.so.conf.d/b.conf").write_text("/b\n")
     (root / "etc/ld.so.conf.d/a.conf").write_text("/a\ninclude /etc/ld.so.conf\ninclude *.conf\n")
-    assert search_path(GLIBC, root=root).configured == ("/first", "/a", "/b", "/last")
+    assert search_path(GLIBC, tree=Tree(root)).configured == ("/first", "/a", "/b", "/last")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_includes_are_followed_in_order_and_once(tmp_path):
 def test_default_folders_follow_the_distribution(tmp_path, folder, lib, default):
     """Debian's multi-arch, Fedora's lib64 and plain lib are told apart by what the root holds."""
     (tmp_path / folder).mkdir(parents=True)
-    search = search_path(GLIBC, root=tmp_path)
+    search = search_path(GLIBC, tree=Tree(tmp_path))
     assert (search.lib, search.default) == (lib, default)
     assert (search.libc, search.configured, search.platform) == ("glibc", (), "x86_64")
 
@@ -97,22 +97,22 @@ def test_musl_path_file_replaces_the_default(tmp_path, text, default):
     if text is not None:
         (tmp_path / "etc").mkdir()
         (tmp_path / "etc/ld-musl-x86_64.path").write_text(text)
-    search = search_path(MUSL, root=tmp_path)
+    search = search_path(MUSL, tree=Tree(tmp_path))
     assert (search.libc, search.default, search.configured) == ("musl", default, ())
 
 
 @pytest.mark.parametrize("needed", ["libc.so", "libc.musl-aarch64.so.1"])
 def test_a_library_tells_its_libc(tmp_path, needed):
     """Without a program at hand, a library that was linked to musl is enough."""
-    search = search_path(Elf("shared", "aarch64", 64, needed=(needed,)), root=tmp_path)
+    search = search_path(Elf("shared", "aarch64", 64, needed=(needed,)), tree=Tree(tmp_path))
     assert (search.libc, search.interpreter) == ("musl", "/lib/ld-musl-aarch64.so.1")
 
 
 def test_the_environment_is_not_asked(tmp_path, monkeypatch):
     """LD_LIBRARY_PATH of the build says nothing about the image; it counts only when given."""
     monkeypatch.setenv("LD_LIBRARY_PATH", "/from/the/shell")
-    assert search_path(GLIBC, root=tmp_path).library_path == ()
-    assert search_path(GLIBC, root=tmp_path, library_path=["/var/lang/lib"]).library_path == ("/var/lang/lib",)
+    assert search_path(GLIBC, tree=Tree(tmp_path)).library_path == ()
+    assert search_path(GLIBC, tree=Tree(tmp_path), library_path=["/var/lang/lib"]).library_path == ("/var/lang/lib",)
 
 
 def test_folders_are_those_of_ldconfig():

@@ -188,12 +188,12 @@ def set_first(key, value):
         ("index.json", set_first("size", 1), BlobError, "instead of 1 bytes"),
         ("index.json", set_first("digest", "sha256:../../../etc/passwd"), ImageError, "lower-case hexadecimal"),
         ("index.json", set_first("digest", "sha512:" + "0" * 128), ImageError, "does not start with 'sha256:'"),
-        ("index.json", set_first("mediaType", media_types.INDEX), UnsupportedError, "an index of several images"),
+        ("index.json", set_first("mediaType", media_types.INDEX), ImageError, "it is an index for none"),
         (
             "index.json",
             set_first("mediaType", "application/vnd.docker.distribution.manifest.v2+json"),
-            UnsupportedError,
-            "convert the image to OCI",
+            ImageError,
+            "is said to be Docker's and is not",
         ),
     ],
 )

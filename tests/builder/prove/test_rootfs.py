@@ -14,7 +14,8 @@ from builder.errors import ImageError, ProofError
 from builder.oci import BlobStore, Entry, History, Image, ImageConfig
 from builder.project import Event
 from builder.prove import prove
-from builder.prove.rootfs import METHODS, best_method, runnable, unpacked
+from builder.prove.rootfs import METHODS, best_method, runnable
+from builder.prove.unpacked import unpacked
 from tests.conftest import elsewhere
 
 ALL = pytest.mark.parametrize("method", METHODS)
@@ -193,13 +194,13 @@ def own(cache: Cache, config: ImageConfig, *layers: list[Entry]) -> Image:
 
 
 def test_a_layer_of_ours_is_unpacked_once_and_an_image_of_others_as_a_whole(tmp_path):
-    """Only our own layers never delete what a lower one holds."""
+    """Only our own layers never delete what a lower one holds; the layers of others below them are one folder."""
     cache = Cache(tmp_path / "cache", print)
     layers = [[Entry.file("a", b"1"), Entry.file("b", b"1")], [Entry.file("c", b"2")]]
     ours = tuple(History(created_by=f"firkin: {name}") for name in ("one", "two"))
     assert len(unpacked(own(cache, ImageConfig("amd64", history=ours), *layers), cache)) == 2
-    for history in ((), (History("RUN x"), ours[1])):
-        assert len(unpacked(own(cache, ImageConfig("amd64", history=history), *layers), cache)) == 1
+    for history, count in (((), 1), ((ours[0], History("RUN x")), 1), ((History("RUN x"), ours[1]), 2)):
+        assert len(unpacked(own(cache, ImageConfig("amd64", history=history), *layers), cache)) == count
 
 
 def test_a_hostile_image_writes_nothing_outside_its_folder(tmp_path):

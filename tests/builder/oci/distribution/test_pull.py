@@ -16,7 +16,7 @@ from builder.oci import (
     media_types,
     write_layout,
 )
-from builder.oci.distribution.manifest import DOCKER_INDEX, DOCKER_MANIFEST
+from builder.oci.manifest import DOCKER_INDEX, DOCKER_MANIFEST
 
 ARM64 = Platform("linux", "arm64")
 

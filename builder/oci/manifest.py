@@ -1,20 +1,20 @@
-"""Manifests and indexes as registries serve them, OCI's and Docker's; an image of either becomes an OCI image.
+"""Manifests and indexes as registries and layouts have them, OCI's and Docker's; either becomes an OCI image.
 
 Sources: https://github.com/opencontainers/image-spec/blob/v1.1.0/manifest.md and
 https://distribution.github.io/distribution/spec/manifest-v2-2/. Docker's schema 2 has the same parts under other
 names, so its layers stay as they are and only the manifest is rendered anew. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from builder.oci import media_types
 from builder.oci.descriptor import Descriptor
 from builder.oci.errors import ImageError, UnsupportedError
-from builder.oci.image import Blobs, Image, parse_image, render_manifest
-from builder.oci.jsons import Fields
-from builder.oci.platform import Platform, maybe_choose
+from builder.oci.image import Blobs, Image, parse_image, read_small, render_manifest
+from builder.oci.jsons import Fields, render_json
+from builder.oci.platform import Platform, maybe_choose, read_platform
 
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_INDEX: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -30,7 +30,7 @@ _LAYERS: Final[Mapping[str, str]] = {
     "application/vnd.docker.image.rootfs.diff.tar": media_types.LAYER_TAR,
     "application/vnd.docker.image.rootfs.diff.tar.gzip": media_types.LAYER_GZIP,
 }
-_NOWHERE: Final = "unknown"  # the platform under which BuildKit hangs attestations into an index
+_MAX_INDEXES: Final = 3  # an index that lists indexes; deeper is nobody's image
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def type_of(data: bytes, where: str) -> str:
 def choose(index: bytes, wanted: Platform, where: str) -> Choice:
     """Give the image for a platform; raises ImageError, naming what there is."""
     fields = Fields.parse(index, where)
-    entries = [(_platform(entry), Descriptor.read(entry)) for entry in fields.objects("manifests")]
+    entries = [(read_platform(entry), Descriptor.read(entry)) for entry in fields.objects("manifests")]
     images = [(platform, found) for platform, found in entries if platform is not None]
     platforms = tuple(platform for platform, _ in images)
     place = maybe_choose(wanted, platforms)
@@ -78,15 +78,6 @@ def choose(index: bytes, wanted: Platform, where: str) -> Choice:
         offered = ", ".join(sorted({str(platform) for platform in platforms})[:50]) or "none"
         raise ImageError(f"looking for {wanted} in {where}: it offers {offered}; choose one of these, or another image")
     return Choice(images[place][1], platforms[place], platforms)
-
-
-def _platform(entry: Fields) -> Platform | None:
-    """Give an entry's platform, None for an attestation or what says none."""
-    platform = entry.inner("platform")
-    name, architecture = platform.maybe_text("os"), platform.maybe_text("architecture")
-    if not name or not architecture or _NOWHERE in {name, architecture}:
-        return None
-    return Platform(name, architecture, platform.maybe_text("variant") or "")
 
 
 def read_parts(manifest: bytes, media_type: str, where: str) -> Parts:
@@ -126,3 +117,44 @@ def image_of(parts: Parts, manifest: bytes, raw_config: bytes, blobs: Blobs, whe
 def platform_of(image: Image) -> Platform:
     """Give the platform that an image's configuration names."""
     return Platform(image.config.os, image.config.architecture, image.config.variant)
+
+
+def read_image(descriptor: Descriptor, blobs: Blobs, *, platform: Platform | None, where: str) -> Image:
+    """Read the image that a descriptor points at, or, behind an index, the one for a platform.
+
+    Without a platform an index must offer one image alone. Raises ImageError.
+    """
+    found = descriptor
+    for _ in range(_MAX_INDEXES):
+        if found.media_type not in INDEXES:
+            break
+        index = read_small(blobs, found, where)
+        found = choose(index, platform, where).manifest if platform else _only(index, where)
+    if found.media_type != DOCKER_MANIFEST:
+        return Image.read(found, blobs, where=where)
+    manifest = read_small(blobs, found, where)
+    if type_of(manifest, where) != DOCKER_MANIFEST:
+        raise ImageError(f"reading {where}: {found.digest} is said to be Docker's and is not; make the image again")
+    parts = read_parts(manifest, DOCKER_MANIFEST, where)
+    return image_of(parts, manifest, read_small(blobs, parts.config, where), blobs, where)
+
+
+def render_platforms(images: Iterable[Image]) -> bytes:
+    """Render the index of images of several platforms as canonical JSON."""
+    entries: list[dict[str, object]] = []
+    for image in images:
+        config = image.config
+        platform = {"architecture": config.architecture, "os": config.os}
+        variant = {"variant": config.variant} if config.variant else {}
+        entries.append({**image.descriptor.to_json(), "platform": {**platform, **variant}})
+    return render_json({"schemaVersion": 2, "mediaType": media_types.INDEX, "manifests": entries})
+
+
+def _only(index: bytes, where: str) -> Descriptor:
+    """The one image in an index."""
+    entries = Fields.parse(index, where).objects("manifests")
+    images = [(platform, Descriptor.read(entry)) for entry in entries if (platform := read_platform(entry))]
+    if len(images) == 1:
+        return images[0][1]
+    offered = ", ".join(str(platform) for platform, _ in images[:50]) or "none"
+    raise ImageError(f"looking for an image in {where}: it is an index for {offered}; name a platform")

@@ -1,0 +1,102 @@
+"""An image's files as folders here, kept in the cache: one for what it is built on, one for each of our layers.
+
+So a small change costs a small unpacking, and a base is unpacked once. Never runs anything.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from builder.cache import ELSEWHERE, Cache, key_of
+from builder.disk import advice
+from builder.errors import ImageError, OutputError
+from builder.oci import DiskError, Image, Layer, OCIError, unpack
+from builder.plan import HISTORY
+
+FOLDER_MODE = 0o755  # of what any uid must pass, whatever the umask
+TEMPORARY_MODE = 0o1777
+
+
+def unpacked(image: Image, cache: Cache) -> list[Path]:
+    """Folders that hold the unpacked image, bottom first: one for the layers of others, one for each of ours.
+
+    Ours never delete what a lower one holds. Raises ImageError, and OutputError for the disk.
+    """
+    own = _own_layers(image)
+    below = image.layers[: len(image.layers) - own]
+    ours = image.layers[len(below) :]
+    trees = [_tree(image, (layer,), cache) for layer in ours]
+    return [_tree(image, below, cache), *trees] if below or not trees else trees
+
+
+def unpacked_base(image: Image, cache: Cache) -> Path:
+    """The folder that holds all of an image that something is built on: what `unpacked` gives for it later."""
+    return _tree(image, image.layers, cache)
+
+
+def _own_layers(image: Image) -> int:
+    """How many of the uppermost layers are ours, as the history tells."""
+    history = [entry for entry in image.config.history if not entry.empty_layer]
+    if len(history) != len(image.layers):
+        return 0
+    others = [index for index, entry in enumerate(history) if not entry.created_by.startswith(HISTORY)]
+    return len(history) - (others[-1] + 1 if others else 0)
+
+
+def _tree(image: Image, layers: tuple[Layer, ...], cache: Cache) -> Path:
+    part = replace(image, layers=layers)
+    key = layers[0].diff_id.encoded if len(layers) == 1 else key_of("tree", [str(layer.diff_id) for layer in layers])
+    return cache.tree("layers", key, lambda folder: _unpack(part, folder))
+
+
+def _unpack(image: Image, folder: Path) -> None:
+    try:
+        unpack(image, folder)
+    except DiskError as error:
+        hint = advice(error.errno, elsewhere=ELSEWHERE) or "Nothing was left half-written."
+        raise OutputError(f"unpacking the image: {error}", hint=hint) from error
+    except OCIError as error:
+        raise ImageError(f"unpacking the image: {error}", hint="Build or fetch the image again.") from error
+
+
+def complete(layers: Iterable[Path], root: Path, *, place: Callable[[str, str], object]) -> Path:
+    """Make `root` one folder with all of the layers, upper ones in front. `place(source, target)` brings one file."""
+    root.mkdir()
+    root.chmod(FOLDER_MODE)
+    for layer in layers:
+        _join(str(layer), str(root), place)
+    (root / "tmp").mkdir(exist_ok=True)
+    (root / "tmp").chmod(TEMPORARY_MODE)
+    return root
+
+
+def _join(source: str, target: str, place: Callable[[str, str], object]) -> None:
+    """Put all that is in one real folder into another, as a layer over a lower one.
+
+    A layer could bring a link out of the image, and the next a file of that name: what is not a folder in both is
+    taken away first, so nothing is written through it.
+    """
+    with os.scandir(source) as entries:
+        for entry in entries:
+            there = f"{target}/{entry.name}"
+            folder = entry.is_dir(follow_symlinks=False)
+            if os.path.lexists(there) and not (folder and os.path.isdir(there) and not os.path.islink(there)):  # noqa: PTH112, PTH114 - texts, as scandir gives them, thousands of times
+                _remove(there)
+            if folder:
+                if not os.path.lexists(there):
+                    os.mkdir(there)  # noqa: PTH102 - same
+                    shutil.copymode(entry.path, there)
+                _join(entry.path, there, place)
+            elif entry.is_symlink():
+                os.symlink(os.readlink(entry.path), there)  # noqa: PTH115, PTH211 - same
+            else:
+                place(entry.path, there)
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - same
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)  # noqa: PTH108 - same

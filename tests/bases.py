@@ -1,0 +1,88 @@
+"""Bases for tests, since no image registry is asked: root file systems made of Debian's packages, and images of them.
+
+Made once and kept under `.peers/`, shared by the worker processes; complete or absent, never half.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from builder.oci import BlobStore, Entry, Image, ImageConfig, write_layout
+from tests.conftest import ROOT, unavailable
+
+PEERS = ROOT / ".peers"
+PATH = "/usr/local/bin:/usr/bin:/bin"
+LIMIT_S = 300
+
+
+def entries_of(tree: Path) -> list[Entry]:
+    """A folder as the entries of one layer."""
+    found = []
+    for folder, folders, files in os.walk(tree):
+        for path in (Path(folder, name) for name in folders + files):
+            name = str(path.relative_to(tree))
+            if path.is_symlink():
+                found.append(Entry.symlink(name, str(path.readlink())))
+            elif path.is_dir():
+                found.append(Entry.directory(name))
+            elif path.is_file():
+                found.append(Entry.file(name, path, path.stat().st_mode & 0o755))
+    return sorted(found, key=lambda entry: entry.path)
+
+
+def write_base(layout: Path, *layers: list[Entry], architecture: str = "amd64", **config: object) -> Path:
+    """Write an image of these layers as a layout."""
+    store = BlobStore(layout.with_name(layout.name + "-store"))
+    values = {"env": {"PATH": PATH}, "cmd": ("python3",)} | config
+    made = [store.add_layer(entries) for entries in layers]
+    image = Image.assemble(ImageConfig(architecture, **values), made, blobs=store)
+    write_layout(image, layout, ref_name="latest")
+    shutil.rmtree(store.folder)
+    return layout
+
+
+def debian_tree(architecture: str) -> Path:
+    """A root file system with Debian's Python, of any architecture."""
+
+    def make(folder: Path) -> None:
+        subprocess.run(
+            [ROOT / "scripts/debian-base", architecture, folder],
+            check=True, capture_output=True, text=True, timeout=LIMIT_S,
+        )  # fmt: skip
+
+    return _made(f"debian-{architecture}", make)
+
+
+def debian_base(architecture: str) -> Path:
+    """The same as an image layout, with a label, a user and a variable as bases have them."""
+    tree = debian_tree(architecture)
+    labels = {"vendor": "example", "org.opencontainers.image.title": "a base"}
+    env = {"PATH": PATH, "LANG": "C.UTF-8", "GPG_KEY": "0"}
+    return _made(
+        f"debian-{architecture}-image",
+        lambda layout: write_base(layout, entries_of(tree), architecture=architecture, labels=labels, env=env),
+    )
+
+
+def _made(name: str, make: Callable[[Path], object]) -> Path:
+    place = PEERS / name
+    with _lock(name):
+        if not place.exists():
+            try:
+                make(place)
+            except (subprocess.CalledProcessError, subprocess.TimeoutExpired, OSError) as error:
+                shutil.rmtree(place, ignore_errors=True)
+                unavailable(f"making {name}: {error} {getattr(error, 'stderr', '') or ''}"[:2000])
+    return place
+
+
+@contextlib.contextmanager
+def _lock(name: str) -> Iterator[None]:
+    PEERS.mkdir(exist_ok=True)
+    with (PEERS / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
