@@ -16,20 +16,20 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from . import http_options, limits
+from . import addresses, event_options, http_options, limits
 from .errors import EmulatorError, UsageError
 from .values import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from .asynchronous import EventOptions
     from .http_options import HttpOptions
 
 _VARIABLE_PREFIX = "EMULATOR_"
 _ON, _OFF = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
 _TIMEOUT_VARIABLE = "AWS_LAMBDA_FUNCTION_TIMEOUT"
 _MEMORY_VARIABLE = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
-_PORT_LIMIT = 65535
 _EXTENSIONS = "/opt/extensions"  # the platform's folder for them
 
 
@@ -40,6 +40,7 @@ class Arguments(NamedTuple):
     host: str
     port: int
     http: HttpOptions | None
+    events: EventOptions
     bandwidth_limited: bool
 
 
@@ -58,6 +59,13 @@ class _Flags(argparse.Namespace):
     drain: float
     limit_bandwidth: bool
     extensions: str
+    memory_limit: str
+    retries: int
+    max_event_age: float
+    retry_delay_scale: float
+    on_failure: str | None
+    runtime_interface_emulator_address: str | None
+    runtime_api_address: str | None
 
 
 def main() -> int:
@@ -74,6 +82,7 @@ def main() -> int:
 
 
 def _serve(arguments: Arguments) -> None:
+    addresses.raise_open_files()
     # Imported here: a wrong flag is told without waiting for asyncio.
     import asyncio  # noqa: PLC0415 - see above
 
@@ -86,6 +95,7 @@ def _serve(arguments: Arguments) -> None:
             port=arguments.port,
             ready=_print_ready,
             http=arguments.http,
+            events=arguments.events,
             bandwidth_limited=arguments.bandwidth_limited,
         )
     )
@@ -98,11 +108,52 @@ def _print_ready(url: str) -> None:
 
 def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Arguments:
     """Flags before environment before defaults. Raises `UsageError`; `--help` prints and raises `SystemExit`."""
-    ours, command = _split_command(argv)
+    parser = _make_parser(environment)
+    switches = frozenset(name for name, is_switch in parser.options() if is_switch) | {"-h", "--help"}
+    ours, command = _split_command(argv, switches)
+    flags = parser.parse_args([*_from_environment(parser, environment), *ours], namespace=_Flags())
+    command = command or addresses.find_bootstrap(os.access)
+    if not command:
+        raise UsageError(
+            "reading the command line: found no runtime to start; give its command after `--`, "
+            "e.g. emulator -- python -m bootstrap app.handler"
+        )
+    settings = Settings(
+        command,
+        environment,
+        timeout_s=_number(flags.timeout, "--timeout", environment, _TIMEOUT_VARIABLE, default=limits.TIMEOUT_S),
+        memory_mb=int(_number(flags.memory, "--memory", environment, _MEMORY_VARIABLE, default=limits.MEMORY_MB)),
+        limits_memory=flags.memory_limit == "auto" and bool(flags.memory or environment.get(_MEMORY_VARIABLE)),
+        concurrency=flags.concurrency,
+        keep_alive_s=flags.keep_alive,
+        queue_timeout_s=flags.queue_timeout,
+        extensions=flags.extensions if os.path.isdir(flags.extensions) else None,  # noqa: PTH112 - no pathlib here
+        runtime_api=addresses.parse_runtime_api(flags.runtime_api_address),
+    )
+    http = http_options.parse_options(
+        http=flags.http, cors=flags.cors, proxies=flags.proxies, health_path=flags.health_path, drain=flags.drain
+    )
+    events = event_options.parse_options(
+        retries=flags.retries,
+        max_age_s=flags.max_event_age,
+        delay_scale=flags.retry_delay_scale,
+        on_failure=flags.on_failure,
+    )
+    host, port = flags.host, flags.port
+    if flags.runtime_interface_emulator_address is not None:
+        host, port = addresses.parse_address(
+            flags.runtime_interface_emulator_address, name="--runtime-interface-emulator-address"
+        )
+    addresses.check_port(port, name="--port")
+    return Arguments(settings, host, port, http, events, flags.limit_bandwidth)
+
+
+def _make_parser(environment: Mapping[str, str]) -> _Parser:
     parser = _Parser(
         prog="emulator",
-        usage="%(prog)s [--host HOST] [--port PORT] [--timeout SECONDS] [--memory MB] -- COMMAND [ARGUMENT…]",
+        usage="%(prog)s [OPTION…] -- COMMAND [ARGUMENT…]",
         description="Run a Lambda runtime on this machine: the platform's half of the conversation.",
+        epilog="Every option is also a variable: EMULATOR_QUEUE_TIMEOUT=5 is --queue-timeout=5.",
         allow_abbrev=False,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address for callers (default %(default)s)")
@@ -114,23 +165,36 @@ def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Argu
     )
     parser.add_argument(
         "--timeout",
-        help=f"the function's timeout in seconds (default ${_TIMEOUT_VARIABLE} or {limits.TIMEOUT_S:.0f})",
+        metavar="SECONDS",
+        help=f"the function's timeout (default ${_TIMEOUT_VARIABLE} or {limits.TIMEOUT_S:.0f})",
     )
     parser.add_argument(
-        "--memory", help=f"the function's memory in MB (default ${_MEMORY_VARIABLE} or {limits.MEMORY_MB})"
+        "--memory",
+        metavar="MB",
+        help=f"the function's memory size (default ${_MEMORY_VARIABLE} or {limits.MEMORY_MB})",
     )
-    parser.add_argument("--concurrency", type=int, default=1, help="environments at a time (default %(default)s)")
+    parser.add_argument(
+        "--memory-limit",
+        choices=("auto", "none"),
+        default="auto",
+        help="auto: a memory size that was given is a limit; none: it is only reported (default %(default)s)",
+    )
+    parser.add_argument(
+        "--concurrency", metavar="N", type=int, default=1, help="environments at a time (default %(default)s)"
+    )
     parser.add_argument(
         "--keep-alive",
+        metavar="SECONDS",
         type=float,
         default=limits.KEEP_ALIVE_S,
-        help="seconds an environment may idle (default %(default)s)",
+        help="time an environment may idle (default %(default)s)",
     )
     parser.add_argument(
         "--queue-timeout",
+        metavar="SECONDS",
         type=float,
         default=limits.QUEUE_TIMEOUT_S,
-        help="seconds a caller may wait for an environment (default %(default)s)",
+        help="time a caller may wait for an environment (default %(default)s)",
     )
     parser.add_argument(
         "--limit-bandwidth", action="store_true", help="slow streams down to 2 MiB/s after 6 MiB, as Lambda does"
@@ -141,29 +205,10 @@ def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Argu
         metavar="DIR",
         help="folder of external extensions, empty for none (default %(default)s)",
     )
+    event_options.add_arguments(parser)
     http_options.add_arguments(parser)
-    flags = parser.parse_args([*_from_environment(parser, environment), *ours], namespace=_Flags())
-    if not 0 <= flags.port <= _PORT_LIMIT:
-        raise UsageError(f"reading --port: found {flags.port!r}; give 0 to {_PORT_LIMIT}")
-    if not command:
-        raise UsageError(
-            "reading the command line: found no runtime to start; give its command after `--`, "
-            "e.g. emulator -- python -m bootstrap app.handler"
-        )
-    settings = Settings(
-        command,
-        environment,
-        timeout_s=_number(flags.timeout, "--timeout", environment, _TIMEOUT_VARIABLE, default=limits.TIMEOUT_S),
-        memory_mb=int(_number(flags.memory, "--memory", environment, _MEMORY_VARIABLE, default=limits.MEMORY_MB)),
-        concurrency=flags.concurrency,
-        keep_alive_s=flags.keep_alive,
-        queue_timeout_s=flags.queue_timeout,
-        extensions=flags.extensions if os.path.isdir(flags.extensions) else None,  # noqa: PTH112 - no pathlib here
-    )
-    http = http_options.parse_options(
-        http=flags.http, cors=flags.cors, proxies=flags.proxies, health_path=flags.health_path, drain=flags.drain
-    )
-    return Arguments(settings, flags.host, flags.port, http, flags.limit_bandwidth)
+    addresses.add_arguments(parser)
+    return parser
 
 
 def _from_environment(parser: _Parser, environment: Mapping[str, str]) -> list[str]:
@@ -186,13 +231,20 @@ def _from_environment(parser: _Parser, environment: Mapping[str, str]) -> list[s
     return found
 
 
-def _split_command(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Our arguments and the runtime's command: what stands after the first `--`."""
-    arguments = list(argv)
-    if "--" not in arguments:
-        return arguments, []
-    at = arguments.index("--")
-    return arguments[:at], arguments[at + 1 :]
+def _split_command(argv: Sequence[str], switches: frozenset[str]) -> tuple[list[str], list[str]]:
+    """Our arguments and the runtime's command: what follows `--`, or the first word that is no option's.
+
+    The second is how AWS's emulator is called.
+    """
+    at = 0
+    while at < len(argv):
+        word = argv[at]
+        if word == "--":
+            return list(argv[:at]), list(argv[at + 1 :])
+        if not word.startswith("-"):
+            return list(argv[:at]), list(argv[at:])
+        at += 1 if "=" in word or word in switches else 2
+    return list(argv), []
 
 
 def _number(flag: str | None, name: str, environment: Mapping[str, str], variable: str, *, default: float) -> float:

@@ -35,6 +35,7 @@ from .http1 import (
     has_body,
     render_begin,
     render_chunk,
+    render_head,
     render_response,
 )
 
@@ -43,6 +44,7 @@ _LINGER_S = 2.0  # how long a refused client may go on sending
 _AHEAD_BYTES = 64 * 1024  # what a client may send ahead of its response
 _BACKLOG = 512  # connections the kernel keeps for us before accept
 _READ_BYTES = 256 * 1024  # what is read at once; asyncio's own size
+_JOINED_BYTES = 64 * 1024  # a larger body is not copied to join its head in one write
 _NEVER = float("inf")
 _CHUNKED, _UNTIL_CLOSED, _NO_BODY = "chunked", "until closed", "no body"
 
@@ -121,6 +123,10 @@ class HttpServer:
         connection = self._calls.pop(call, None)
         if connection is not None:
             connection.reply(response)
+
+    def awaits(self, call: int) -> bool:
+        """Whether somebody still waits for the answer to a call."""
+        return call in self._calls
 
     def begin_reply(self, call: int, response: Response) -> None:
         """Answer a call with a head and, as `send` goes on, a body; nothing happens if its connection is gone."""
@@ -250,6 +256,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._writing_paused = False
         self._peer_ended = False
         self._deaf = False  # refused: only waiting for the client to stop sending
+        self._direct = False  # what is read goes to its place in the parser
         self._begun = False  # a request has begun, and its deadline is set
         self._deadline = _NEVER
 
@@ -265,12 +272,17 @@ class _Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         del sizehint
-        return self._server.buffer
+        room = None if self._deaf else self._parser.room()
+        self._direct = room is not None
+        return self._server.buffer if room is None else room
 
     def buffer_updated(self, nbytes: int) -> None:
         if self._deaf:
             return
-        self._parser.feed(self._server.buffer[:nbytes])
+        if self._direct:
+            self._parser.filled(nbytes)
+        else:
+            self._parser.feed(self._server.buffer[:nbytes])
         if self._call is None or self._arriving:
             self._advance()
         elif self._parser.buffered_bytes > _AHEAD_BYTES and self._transport is not None:
@@ -330,8 +342,13 @@ class _Connection(asyncio.BufferedProtocol):
         if transport is None:
             return
         keep_alive = self._stays()
+        date = self._server.date()
         bodyless = self._method == "HEAD"
-        transport.write(render_response(response, date=self._server.date(), keep_alive=keep_alive, bodyless=bodyless))
+        if bodyless or len(response.body) < _JOINED_BYTES:
+            transport.write(render_response(response, date=date, keep_alive=keep_alive, bodyless=bodyless))
+        else:
+            transport.write(render_head(response, date=date, keep_alive=keep_alive))
+            transport.write(memoryview(response.body))
         self._end_call(transport, keep_alive=keep_alive)
 
     def begin_reply(self, response: Response) -> None:

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Callable, NamedTuple, Union
 
 from . import answers, limits, runtime_api
+from .alarm import Alarm
 from .environment import Deliver, Exited, Kill, Reply, SetTimer, Spawn, Terminate
 from .errors import CommandNotStartedError
 from .http1 import Response
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 WorldEffect = Union[Spawn, Kill, Terminate, SetTimer, Reply, Deliver]
 
 _JSON_HEADERS = (("Content-Type", "application/json"),)
+_RESPONSES = {answers.ACCEPTED: Response(answers.ACCEPTED.status, _JSON_HEADERS, answers.ACCEPTED.body)}
 
 
 class Events(NamedTuple):
@@ -57,7 +59,7 @@ class Effects:
         self._log = log
         self._events = events
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self._loop, events.on_timer)
         self._process: Process | None = None
         self._gone = asyncio.Event()
         self._gone.set()
@@ -71,14 +73,22 @@ class Effects:
 
     def perform(self, effect: WorldEffect) -> None:
         """Carry out one effect, now."""
-        if isinstance(effect, (Spawn, Kill, Terminate)):
-            self._perform_on_process(effect)
+        if isinstance(effect, Reply):
+            response = _RESPONSES.get(effect.reply) or Response(effect.reply.status, _JSON_HEADERS, effect.reply.body)
+            self._server.reply(effect.call, response)
         elif isinstance(effect, SetTimer):
-            self._set_timer(effect.delay_s)
-        elif isinstance(effect, Reply):
-            self._server.reply(effect.call, Response(effect.reply.status, _JSON_HEADERS, effect.reply.body))
-        else:
+            self._alarm.set(None if effect.delay_s is None else self._loop.time() + effect.delay_s)
+        elif isinstance(effect, Deliver):
             self._deliver(effect)
+        elif isinstance(effect, Spawn):
+            self._spawn()
+        elif self._process is None:
+            return
+        elif isinstance(effect, Kill):
+            self.max_memory_mb()  # afterwards there is nothing left to measure
+            self._process.kill()
+        else:
+            self._process.terminate()
 
     def drain(self) -> None:
         """Pass on the runtime's output that is there already."""
@@ -92,24 +102,14 @@ class Effects:
         return (self._last_peak_kb + 1023) // 1024
 
     async def wait_gone(self) -> None:
-        """Until the process has ended, with SIGKILL after `limits.TERMINATE_GRACE_S`."""
+        """No timer any more, and wait until the process has ended, with SIGKILL after `limits.TERMINATE_GRACE_S`."""
+        self._alarm.close()
         try:
             await asyncio.wait_for(self._gone.wait(), limits.TERMINATE_GRACE_S)
         except asyncio.TimeoutError:
             if self._process is not None:
                 self._process.kill()
             await self._gone.wait()
-
-    def _perform_on_process(self, effect: Spawn | Kill | Terminate) -> None:
-        if isinstance(effect, Spawn):
-            self._spawn()
-        elif self._process is None:
-            return
-        elif isinstance(effect, Kill):
-            self.max_memory_mb()  # afterwards there is nothing left to measure
-            self._process.kill()
-        else:
-            self._process.terminate()
 
     def _spawn(self) -> None:
         try:
@@ -142,11 +142,6 @@ class Effects:
         if out_of_memory:
             self._last_peak_kb = self._settings.memory_mb * 1024  # as the platform reports it
         self._events.on_exit(Exited(answers.describe_exit(returncode), out_of_memory))
-
-    def _set_timer(self, delay_s: float | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None if delay_s is None else self._loop.call_later(delay_s, self._events.on_timer)
 
     def _deliver(self, effect: Deliver) -> None:
         deadline_ms = int((time.time() + effect.deadline_s - self._loop.time()) * 1000)

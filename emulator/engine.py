@@ -17,11 +17,11 @@ from __future__ import annotations
 import asyncio
 import collections
 import os
-import random
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import invoke_api, limits, variables
+from .alarm import Alarm
 from .answers import CLOSING
 from .errors import (
     ClosedError,
@@ -39,9 +39,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .log import Sink as LogSink
-    from .sandbox import Done
+    from .sandbox import Answered, Done
     from .streams import Sink
     from .values import Settings
+
+_SOON_S = 0.02  # how long one that has answered is waited for, before another is started
 
 _RUNTIME_API_HOST = "127.0.0.1"
 
@@ -75,16 +77,19 @@ class Emulator:
             settings.concurrency, capacity=settings.max_concurrency or 1, keep_alive_s=settings.keep_alive_s
         )
         self._queue: collections.deque[_Waiting] = collections.deque()
-        self._random = random.SystemRandom()
         self._tasks: set[asyncio.Task[None]] = set()
         self._open = False
+        self._said_limit = False
         self._cwd = absolute_path(settings.cwd)
         self._arn = ""
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: Alarm | None = None
+        self._soon_free: set[Sandbox] = set()  # they have answered and will take another invocation in a moment
         self._now = time.monotonic
 
     async def __aenter__(self) -> Emulator:  # noqa: PYI034 - Self is Python 3.11's
-        self._now = asyncio.get_running_loop().time
+        loop = asyncio.get_running_loop()
+        self._now = loop.time
+        self._alarm = Alarm(loop, self._on_alarm)
         self._open = True
         self._pool.grant_start(1)
         try:
@@ -109,8 +114,7 @@ class Emulator:
         """End the runtimes and give up the invocations that are under way or wait: they end with status 503."""
         self._open = False
         if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+            self._alarm.close()
         waiting = list(self._queue)
         self._queue.clear()
         sandboxes = self._pool.members()
@@ -118,7 +122,7 @@ class Emulator:
             self._pool.remove(sandbox)
         closing = [asyncio.ensure_future(sandbox.close()) for sandbox in sandboxes]
         for entry in waiting:
-            entry.job.done(_render_given_up(entry.job.invocation))
+            entry.job.done(render_unrun(entry.job.invocation.request_id, ClosedError.status, CLOSING.body))
         await asyncio.gather(*closing, *self._tasks)
 
     async def invoke(self, event: bytes, *, client_context: str | None = None, trace_id: str | None = None) -> Outcome:
@@ -142,15 +146,19 @@ class Emulator:
             )
         return outcome
 
-    def submit(self, submission: Submission, done: Done, *, sink: Sink | None = None) -> str:
+    def submit(
+        self, submission: Submission, done: Done, *, answered: Answered | None = None, sink: Sink | None = None
+    ) -> str:
         """Like `invoke`, but return the request id now and call `done` with the outcome later, on the loop.
 
-        With a `sink`, an answer that the runtime streams goes there as it comes.
+        Before that, `answered` is called with the request id and the answer as soon as the runtime has posted one:
+        the outcome waits for the runtime's next poll, which ends the invocation. With a `sink`, an answer that the
+        runtime streams goes there as it comes.
         """
         if not self._open:
             raise ClosedError("invoking: the emulator is not running; enter it with `async with` first")
         _check(submission)
-        request_id = submission.request_id or self.new_request_id()
+        request_id = submission.request_id or new_request_id()
         invocation = Invocation(
             request_id,
             submission.event,
@@ -161,7 +169,7 @@ class Emulator:
             submission.tenant_id,
             sink is not None,
         )
-        job = Job(invocation, done, sink)
+        job = Job(invocation, done, answered=answered, sink=sink)
         if not self._queue:
             sandbox = self._pool.take()
             if sandbox is not None:
@@ -172,16 +180,14 @@ class Emulator:
 
     def new_request_id(self) -> str:
         """A random UUID (RFC 9562 5.4), in the form the platform gives its requests."""
-        bits = self._random.getrandbits(128) & ~(0xF << 76) | 0x4 << 76
-        digits = f"{bits & ~(0x3 << 62) | 0x2 << 62:032x}"
-        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+        return new_request_id()
 
     def new_trace_id(self) -> str:
         """An X-Ray trace header of the documented shape, not sampled.
 
         Version, epoch seconds in hex and 96 random bits; the parent's 64.
         """
-        digits = f"{self._random.getrandbits(160):040x}"
+        digits = os.urandom(20).hex()
         return f"Root=1-{int(time.time()):08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"
 
     # the queue
@@ -189,17 +195,21 @@ class Emulator:
     def _enqueue(self, job: Job) -> None:
         if len(self._queue) >= self.settings.queue_limit:
             raise TooManyRequestsError(f"invoking: {len(self._queue)} invocations wait already; try again later")
-        self._queue.append(_Waiting(job, self._now()))
-        self._grow()
-        self._set_alarm()
+        now = self._now()
+        self._queue.append(_Waiting(job, now))
+        if self._alarm is not None:
+            self._alarm.set_by(now + self.settings.queue_timeout_s)
+        self._grow(now)
 
     def _on_free(self, sandbox: Sandbox) -> None:
         """A sandbox has room: for the one that waits longest, if any does."""
-        self._pool.give_back(sandbox, self._now())
+        now = self._now()
+        self._soon_free.discard(sandbox)
+        self._pool.give_back(sandbox, now)
         if self._queue:
             self._dispatch()
-        elif self._alarm is None:
-            self._set_alarm()
+        elif self._alarm is not None:
+            self._alarm.set_by(now + self.settings.keep_alive_s)
 
     def _dispatch(self) -> None:
         while self._queue:
@@ -210,15 +220,26 @@ class Emulator:
 
     # environments come and go
 
-    def _grow(self) -> None:
-        """Start environments for those that wait, as far as it is allowed."""
-        while self._open and self._pool.grant_start(len(self._queue)):
-            self._run(self._new_sandbox(_RUNTIME_API_HOST, 0))
+    def _grow(self, now: float) -> None:
+        """Start environments for those that wait, as far as it is allowed.
+
+        An environment that will be free in a moment is waited for: a caller that comes again at once finds it there.
+        """
+        soon = sum(now - entry.since < _SOON_S for entry in self._queue) if self._soon_free else 0
+        patient = min(soon, len(self._soon_free))
+        while self._open and self._pool.grant_start(len(self._queue) - patient):
+            # With none left, the address that was asked for is free again.
+            address = (_RUNTIME_API_HOST, 0) if len(self._pool) or self._pool.coming > 1 else self.settings.runtime_api
+            self._run(self._new_sandbox(*address))
+        if patient and self._pool.may_start and self._alarm is not None:
+            self._alarm.set_by(now + _SOON_S)
 
     async def _new_sandbox(self, host: str, port: int) -> Sandbox:
         """Start one that was granted, and let it work."""
         log, log_error = self._logs
-        sandbox = Sandbox(self.settings, log=log, log_error=log_error, on_free=self._on_free)
+        sandbox = Sandbox(
+            self.settings, log=log, log_error=log_error, on_answered=self._soon_free.add, on_free=self._on_free
+        )
         try:
             address = await sandbox.listen(host, port)
             environment = variables.runtime_environment(self.settings, runtime_api=address, cwd=self._cwd)
@@ -227,7 +248,13 @@ class Emulator:
         except BaseException:
             self._pool.give_up()
             raise
-        self._pool.add(sandbox, self._now())
+        if not self._said_limit and sandbox.memory_limit != "none":
+            self._said_limit = True
+            self._say(f"the runtime's memory is limited to {self.settings.memory_mb} MB by {sandbox.memory_limit}")
+        now = self._now()
+        self._pool.add(sandbox, now)
+        if self._alarm is not None:
+            self._alarm.set_by(now + self.settings.keep_alive_s)
         if self._open:
             self._dispatch()
         else:
@@ -235,26 +262,27 @@ class Emulator:
             await sandbox.close()
         return sandbox
 
-    def _set_alarm(self) -> None:
-        """Wake at the next moment when something has waited or idled for too long."""
-        moments = [self._queue[0].since + self.settings.queue_timeout_s] if self._queue else []
-        expiry = self._pool.next_expiry()
-        if expiry is not None:
-            moments.append(expiry)
-        if self._alarm is not None:
-            self._alarm.cancel()
-        when = min(moments, default=float("inf"))
-        self._alarm = asyncio.get_running_loop().call_at(when, self._on_alarm) if when < float("inf") else None
-
     def _on_alarm(self) -> None:
-        self._alarm = None
+        """Something may have waited or idled for too long."""
         now = self._now()
         while self._queue and now - self._queue[0].since >= self.settings.queue_timeout_s:
             entry = self._queue.popleft()
-            entry.job.done(_render_throttled(entry.job.invocation))
+            entry.job.done(render_unrun(entry.job.invocation.request_id, TooManyRequestsError.status))
         for sandbox in self._pool.remove_expired(now):
             self._run(sandbox.close())
-        self._set_alarm()
+        self._grow(now)
+        expiry = self._pool.next_expiry()
+        if self._alarm is not None:
+            if self._queue:
+                self._alarm.set_by(self._queue[0].since + self.settings.queue_timeout_s)
+            if expiry is not None and expiry < float("inf"):
+                self._alarm.set_by(expiry)
+
+    def _say(self, text: str) -> None:
+        """A line of our own, beside what the runtimes write to stderr."""
+        log = self._logs[1] or self._logs[0]
+        if log is not None:
+            log(f"emulator: {text}\n".encode())
 
     def _run(self, work: Coroutine[object, object, object]) -> None:
         """Do it beside everything else; `close` waits for it."""
@@ -263,9 +291,7 @@ class Emulator:
             try:
                 await work
             except EmulatorError as error:
-                log = self._logs[1] or self._logs[0]
-                if log is not None:
-                    log(f"emulator: {error}\n".encode())
+                self._say(str(error))
 
         task = asyncio.ensure_future(guarded())
         self._tasks.add(task)
@@ -288,17 +314,8 @@ def absolute_path(folder: str | None) -> str:
     return os.path.abspath(folder or os.getcwd())  # noqa: PTH100, PTH109 - see above
 
 
-def _render_given_up(invocation: Invocation) -> Outcome:
-    """The outcome of an invocation that was still waiting when the emulator was closed."""
-    return _render_unrun(invocation, 503, CLOSING.body)
-
-
-def _render_throttled(invocation: Invocation) -> Outcome:
-    """The outcome of an invocation that waited too long for an environment."""
-    return _render_unrun(invocation, TooManyRequestsError.status, b"")
-
-
-def _render_unrun(invocation: Invocation, status: int, payload: bytes) -> Outcome:
+def render_unrun(request_id: str, status: int, payload: bytes = b"") -> Outcome:
+    """The outcome of an invocation that no environment ever saw."""
     return Outcome(
         payload=payload,
         status=status,
@@ -307,5 +324,12 @@ def _render_unrun(invocation: Invocation, status: int, payload: bytes) -> Outcom
         duration_ms=0.0,
         init_ms=None,
         max_memory_mb=0,
-        request_id=invocation.request_id,
+        request_id=request_id,
     )
+
+
+def new_request_id() -> str:
+    """A random UUID (RFC 9562 5.4), in the form the platform gives its requests."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

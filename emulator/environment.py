@@ -142,6 +142,13 @@ class Deliver(NamedTuple):
     deadline_s: float
 
 
+class Respond(NamedTuple):
+    """The runtime has answered: a caller that wants no more than that need not wait for the end of the invocation."""
+
+    invocation: Invocation
+    answer: Answer
+
+
 class Announce(NamedTuple):
     """Write the START line."""
 
@@ -169,7 +176,7 @@ class Finish(NamedTuple):
     result: Result
 
 
-Effect = Union[Spawn, Kill, Terminate, SetTimer, Reply, Deliver, Announce, ReportInit, Note, Finish]
+Effect = Union[Spawn, Kill, Terminate, SetTimer, Reply, Deliver, Respond, Announce, ReportInit, Note, Finish]
 
 
 class Step(NamedTuple):

@@ -34,9 +34,12 @@ _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7
 
 _CHUNK_LINE_LIMIT_BYTES = 256
 
-# Heads that a connection remembers, and up to which size.
-_HEADS_KEPT = 8
-_HEAD_KEPT_BYTES = 1024
+# Header sections that a connection remembers, and up to which size.
+_FIELDS_KEPT = 8
+_FIELDS_KEPT_BYTES = 1024
+
+# A body of this size or more has its place made for it at once, so that it can be received there.
+_DIRECT_BYTES = 64 * 1024
 
 # What a chunked body expects when it is not in the middle of a chunk.
 _AT_CHUNK_LINE = -1
@@ -130,11 +133,22 @@ class _Head(NamedTuple):
     modern: bool  # HTTP/1.1
 
 
+class _Fields(NamedTuple):
+    """What a header section says, apart from its request line."""
+
+    headers: Mapping[str, str]
+    keep_alive: bool
+    chunked: bool
+    size: int  # of the body, if it is not chunked
+    expects: bool  # 100 Continue
+
+
 class RequestParser:
     """The requests of one connection.
 
     `feed` what arrived, then call `next_event` until it returns `NEED_DATA`. `eof` when the peer will send no more.
-    `streams` says of a request's head whether its body is wanted in pieces.
+    `streams` says of a request's head whether its body, if it comes in chunks, is wanted in pieces. While there is
+    `room`, what arrives may be written there instead, and told with `filled`: a large body is then copied once less.
     """
 
     def __init__(self, bounds: Limits, streams: Callable[[Request], bool] | None = None) -> None:
@@ -149,13 +163,27 @@ class RequestParser:
         self._begun: Event | None = None  # what is told before the body is looked at
         self._remaining = 0  # bytes missing of the body or chunk, or one of the two below
         self._body = bytearray()
+        self._placed = -1  # of a body that has its place: bytes that are there
         self._size = 0
-        self._heads: dict[bytes, _Head] = {}  # a client's requests tend to have the same head again and again
+        # A client's requests tend to have the same headers again and again. By section and version.
+        self._known: dict[tuple[bytes, bytes], _Fields] = {}
 
     @property
     def buffered_bytes(self) -> int:
         """How many bytes wait here that are no event yet."""
         return len(self._buffer) + len(self._body)
+
+    def room(self) -> memoryview | None:
+        """Where the rest of the body may be received, if there is such a place."""
+        if self._placed < 0 or self._buffer or self._expecting:
+            return None
+        return memoryview(self._body)[self._placed :]
+
+    def filled(self, count: int) -> None:
+        """That many bytes were received into the `room`."""
+        self._placed += count
+        self._size += count
+        self._remaining -= count
 
     @property
     def mid_request(self) -> bool:
@@ -178,7 +206,7 @@ class RequestParser:
             if head is None:
                 return NEED_DATA
             self._head = head
-            if self._streams is not None:
+            if self._chunked and self._streams is not None:
                 self._begin(head, self._streams)
         if self._begun is not None:
             begun, self._begun = self._begun, None
@@ -211,45 +239,45 @@ class RequestParser:
         raw = bytes(buffer[:end])
         del buffer[: end + 4]
         self._searched = 0
-        head = self._heads.get(raw)
-        if head is None:
-            head = _parse_head(raw)
-            if len(self._heads) >= _HEADS_KEPT:
-                self._heads.clear()
-            if len(raw) <= _HEAD_KEPT_BYTES:
-                self._heads[raw] = head
-        self._frame_body(head.headers, modern=head.modern)
-        return head
+        line, _, section = raw.partition(b"\r\n")
+        match = _REQUEST_LINE.fullmatch(line)
+        if match is None:
+            raise ProtocolError(f"reading a request line: found {line[:80]!r}; send METHOD /path HTTP/1.1")
+        minor = match[3]
+        fields = self._known.get((section, minor))
+        if fields is None:
+            fields = _parse_fields(section, modern=minor == b"1")
+            if len(self._known) >= _FIELDS_KEPT:
+                self._known.clear()
+            if len(section) <= _FIELDS_KEPT_BYTES:
+                self._known[section, minor] = fields
+        self._frame_body(fields)
+        return _Head(
+            match[1].decode("ascii"), match[2].decode("ascii"), fields.headers, fields.keep_alive, minor == b"1"
+        )
 
-    def _frame_body(self, headers: Mapping[str, str], *, modern: bool) -> None:
-        """Decide how the body ends (RFC 9112 6.3), refusing whatever two readers could understand in two ways."""
-        coding, length = headers.get("transfer-encoding"), headers.get("content-length")
-        if coding is not None and (length is not None or not modern):
-            raise ProtocolError(
-                "reading a request: Transfer-Encoding together with Content-Length or HTTP/1.0; send one framing"
-            )
+    def _frame_body(self, fields: _Fields) -> None:
+        size = fields.size
         self._size = 0
-        self._body = bytearray()
         self._streaming = False
-        self._chunked = coding is not None
-        if coding is not None:
-            if coding.lower() != "chunked":
-                raise ProtocolError(
-                    f"reading a request: Transfer-Encoding {coding!r}; only chunked is known", status=501
-                )
+        self._chunked = fields.chunked
+        self._expecting = fields.expects
+        self._placed = -1
+        if fields.chunked:
             self._remaining = _AT_CHUNK_LINE
         else:
-            if length is not None and _DIGITS.fullmatch(length) is None:
-                raise ProtocolError(f"reading a request: Content-Length {length[:40]!r}; send one decimal number")
-            self._remaining = int(length or 0)
-            self._check_drain(self._remaining)
-        expect = headers.get("expect")
-        if expect is not None and expect.lower() != "100-continue":
-            raise ProtocolError(f"reading a request: Expect {expect[:40]!r}; only 100-continue is known", status=417)
-        self._expecting = expect is not None and modern and (self._chunked or self._remaining > 0)
-        if self._expecting and self._remaining > self._bounds.body_bytes:
+            self._remaining = size
+            if size > self._bounds.body_bytes:
+                self._check_oversize(size, expecting=fields.expects)
+            elif size >= _DIRECT_BYTES:
+                self._body = bytearray(size)
+                self._placed = 0
+
+    def _check_oversize(self, size: int, *, expecting: bool) -> None:
+        self._check_drain(size)
+        if expecting:
             raise ProtocolError(
-                f"reading a request: its body would be {self._remaining} bytes; send {self._bounds.body_bytes} at most",
+                f"reading a request: its body would be {size} bytes; send {self._bounds.body_bytes} at most",
                 status=413,
             )
 
@@ -268,7 +296,10 @@ class RequestParser:
         if count:
             self._size += count
             self._remaining -= count
-            if self._streaming or self._size + self._remaining <= self._bounds.body_bytes:
+            if self._placed >= 0:
+                self._body[self._placed : self._placed + count] = buffer[:count]
+                self._placed += count
+            elif self._streaming or self._size + self._remaining <= self._bounds.body_bytes:
                 self._body += buffer[:count] if count < len(buffer) else buffer
             else:
                 self._body.clear()
@@ -284,8 +315,7 @@ class RequestParser:
         return piece
 
     def _parse_sized(self) -> Event:
-        whole = self._take()
-        return self._piece() or (self._finish({}) if whole else NEED_DATA)
+        return self._finish({}) if self._take() else NEED_DATA
 
     def _parse_chunked(self) -> Event:
         while True:
@@ -342,9 +372,11 @@ class RequestParser:
         if head is None:  # pragma: no cover - next_event sets it
             raise ProtocolError("reading a body without a head")
         oversize = self._size > self._bounds.body_bytes and not self._streaming
-        body = b"" if oversize else bytes(self._body)
+        body = b"" if oversize or not self._body else bytes(self._body)
         self._head = None
-        self._body = bytearray()
+        self._placed = -1
+        if self._body:
+            self._body = bytearray()
         return Request(
             head.method,
             head.target,
@@ -358,19 +390,33 @@ class RequestParser:
         )
 
 
-def _parse_head(raw: bytes) -> _Head:
-    lines = raw.split(b"\r\n")
-    match = _REQUEST_LINE.fullmatch(lines[0])
-    if match is None:
-        raise ProtocolError(f"reading a request line: found {lines[0][:80]!r}; send METHOD /path HTTP/1.1")
-    method, target, minor = match[1].decode("ascii"), match[2].decode("ascii"), match[3]
-    headers = _parse_headers(lines[1:])
-    modern = minor == b"1"
+def _parse_fields(section: bytes, *, modern: bool) -> _Fields:
+    headers = _parse_headers(section.split(b"\r\n") if section else ())
     if modern and ("host" not in headers or "," in headers["host"]):
         raise ProtocolError(f"reading a request: found Host {headers.get('host')!r}; send exactly one (RFC 9112 3.2)")
     connection = headers.get("connection", "").lower()
     keep_alive = modern and "close" not in (option.strip() for option in connection.split(","))
-    return _Head(method, target, headers, keep_alive, modern)
+    chunked, size = _parse_framing(headers, modern=modern)
+    expect = headers.get("expect")
+    if expect is not None and expect.lower() != "100-continue":
+        raise ProtocolError(f"reading a request: Expect {expect[:40]!r}; only 100-continue is known", status=417)
+    return _Fields(headers, keep_alive, chunked, size, expect is not None and modern and (chunked or size > 0))
+
+
+def _parse_framing(headers: Mapping[str, str], *, modern: bool) -> tuple[bool, int]:
+    """How the body ends (RFC 9112 6.3): in chunks or not, and its size; whatever has two meanings is refused."""
+    coding, length = headers.get("transfer-encoding"), headers.get("content-length")
+    if coding is None:
+        if length is not None and _DIGITS.fullmatch(length) is None:
+            raise ProtocolError(f"reading a request: Content-Length {length[:40]!r}; send one decimal number")
+        return False, int(length or 0)
+    if length is not None or not modern:
+        raise ProtocolError(
+            "reading a request: Transfer-Encoding together with Content-Length or HTTP/1.0; send one framing"
+        )
+    if coding.lower() != "chunked":
+        raise ProtocolError(f"reading a request: Transfer-Encoding {coding!r}; only chunked is known", status=501)
+    return True, 0
 
 
 def _parse_headers(lines: Iterable[bytes]) -> dict[str, str]:
@@ -395,11 +441,17 @@ def render_response(response: Response, *, date: str = "", keep_alive: bool = Tr
 
     `bodyless` is the answer to a HEAD: the length is told if there is one to tell, and no body follows.
     """
-    framing = f"Content-Length: {len(response.body)}\r\n"
     if bodyless or response.status in _WITHOUT_BODY:
+        framing = f"Content-Length: {len(response.body)}\r\n"
         framing = framing if response.body and response.status not in _WITHOUT_BODY else ""
         return _render_head(response, date=date, keep_alive=keep_alive, framing=framing)
-    return _render_head(response, date=date, keep_alive=keep_alive, framing=framing) + response.body
+    return render_head(response, date=date, keep_alive=keep_alive) + response.body
+
+
+def render_head(response: Response, *, date: str = "", keep_alive: bool = True) -> bytes:
+    """The same without the body, which follows."""
+    framing = f"Content-Length: {len(response.body)}\r\n"
+    return _render_head(response, date=date, keep_alive=keep_alive, framing=framing)
 
 
 def _render_head(response: Response, *, date: str, keep_alive: bool, framing: str) -> bytes:

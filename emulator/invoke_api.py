@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import limits
 from .answers import render_json
+from .asynchronous import is_json
 from .errors import TooManyRequestsError
 from .http1 import Response
 from .values import Submission
 
 if TYPE_CHECKING:
     from .http1 import Request
-    from .values import Outcome
+    from .values import Answer, Outcome
 
 _SERVER_ERROR = 500  # from here on it is our fault; RFC 9110 15.6
 
@@ -35,9 +36,13 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 class InvokeRequest(NamedTuple):
-    """What a caller wants run, whether the end of the log is wanted with the outcome, and the answer in pieces."""
+    """What a caller wants run and how, whether the end of the log is wanted with the outcome, and the answer in pieces.
+
+    `kind` is "RequestResponse", "Event" or "DryRun".
+    """
 
     submission: Submission
+    kind: str
     wants_log: bool
     streams: bool = False
 
@@ -57,13 +62,11 @@ def parse_invoke(request: Request) -> InvokeRequest | Response:
         return render_refusal(405, "MethodNotAllowedException", f"Found method {request.method!r}; use POST")
     if request.oversize:
         return render_too_large(request.body_size)
-    invocation_type = request.headers.get("x-amz-invocation-type", "RequestResponse")
-    if invocation_type != "RequestResponse":
-        return render_refusal(
-            400,
-            "InvalidParameterValueException",
-            f"Found invocation type {invocation_type!r}; this emulator runs RequestResponse only",
-        )
+    kind = request.headers.get("x-amz-invocation-type") or "RequestResponse"
+    if kind != "RequestResponse":
+        refusal = _refuse_kind(kind, request.body)
+        if refusal is not None:
+            return refusal
     try:
         client_context = parse_client_context(request.headers.get("x-amz-client-context", ""))
     except ValueError:
@@ -80,9 +83,27 @@ def parse_invoke(request: Request) -> InvokeRequest | Response:
     )
     return InvokeRequest(
         submission,
+        kind,
         request.headers.get("x-amz-log-type") == "Tail",
         request.target.startswith(_STREAM_VERSION),
     )
+
+
+def _refuse_kind(kind: str, event: bytes) -> Response | None:
+    """What is wrong with an invocation that is not answered by the function. Nobody would see its error later."""
+    if kind not in {"Event", "DryRun"}:
+        return render_refusal(
+            400,
+            "InvalidParameterValueException",
+            f"Found invocation type {kind[:80]!r}; give RequestResponse, Event or DryRun",
+        )
+    if kind == "Event" and len(event) > limits.EVENT_LIMIT_BYTES:
+        return render_too_large(len(event), limit=limits.EVENT_LIMIT_BYTES)
+    if event and not is_json(event):
+        return render_refusal(
+            400, "InvalidRequestContentException", "Could not parse request body into json: send one JSON value"
+        )
+    return None
 
 
 def parse_client_context(text: str) -> str | None:
@@ -96,6 +117,18 @@ def parse_client_context(text: str) -> str | None:
     if not isinstance(value, dict):
         raise ValueError(f"expected an object, found {type(value).__name__}")  # noqa: TRY004 - bad input, no bad call
     return json.dumps(value)
+
+
+def render_answer(answer: Answer, request_id: str, *, version: str) -> Response:
+    """The response to a caller who does not want the log: the runtime has answered, whatever it does next."""
+    headers = [
+        ("Content-Type", answer.content_type),
+        ("X-Amzn-RequestId", request_id),
+        ("X-Amz-Executed-Version", version),
+    ]
+    if answer.error_type is not None:
+        headers.append(("X-Amz-Function-Error", "Unhandled"))
+    return Response(200, headers, answer.body)
 
 
 def render_outcome(outcome: Outcome, *, version: str, wants_log: bool) -> Response:
@@ -144,13 +177,22 @@ def render_throttled() -> Response:
     )
 
 
-def render_too_large(size: int) -> Response:
+def render_accepted(request_id: str) -> Response:
+    """An event was queued."""
+    return Response(202, (("X-Amzn-RequestId", request_id),))
+
+
+def render_dry_run(request_id: str) -> Response:
+    """The function could have been run."""
+    return Response(204, (("X-Amzn-RequestId", request_id),))
+
+
+def render_too_large(size: int, *, limit: int = limits.PAYLOAD_LIMIT_BYTES) -> Response:
     """The event exceeds the limit."""
     return render_refusal(
         413,
         "RequestTooLargeException",
-        f"Request of {size} bytes must be smaller than {limits.PAYLOAD_LIMIT_BYTES + 1} bytes "
-        "for the InvokeFunction operation",
+        f"Request of {size} bytes must be smaller than {limit + 1} bytes for the InvokeFunction operation",
     )
 
 

@@ -17,16 +17,18 @@ from .http1 import Limits, Response
 if TYPE_CHECKING:
     from .engine import Emulator
     from .errors import ProtocolError
+    from .event_queue import EventQueue
     from .http1 import Request
     from .invoke_stream import EventStreamReply
-    from .values import Outcome
+    from .values import Answer, Outcome
 
 
 class InvokeFront:
     """`server` is the port; it is opened and closed by whoever serves."""
 
-    def __init__(self, emulator: Emulator, *, bandwidth_limited: bool = False) -> None:
+    def __init__(self, emulator: Emulator, events: EventQueue, *, bandwidth_limited: bool = False) -> None:
         self._emulator = emulator
+        self._events = events
         self._bandwidth_limited = bandwidth_limited
         self._streams: dict[int, EventStreamReply] = {}  # calls whose answers go in pieces
         self.server = HttpServer(
@@ -40,7 +42,11 @@ class InvokeFront:
             self.server.reply(call, parsed)
             return
         try:
-            if parsed.streams:
+            if parsed.kind == "Event":
+                self.server.reply(call, invoke_api.render_accepted(self._events.accept(parsed.submission)))
+            elif parsed.kind == "DryRun":
+                self.server.reply(call, invoke_api.render_dry_run(self._emulator.new_request_id()))
+            elif parsed.streams:
                 self._submit_streamed(call, parsed)
             else:
                 self._submit(call, parsed)
@@ -54,10 +60,14 @@ class InvokeFront:
     def _submit(self, call: int, asked: invoke_api.InvokeRequest) -> None:
         version = self._emulator.settings.version
 
-        def done(outcome: Outcome) -> None:
-            self.server.reply(call, invoke_api.render_outcome(outcome, version=version, wants_log=asked.wants_log))
+        def answered(request_id: str, answer: Answer) -> None:
+            self.server.reply(call, invoke_api.render_answer(answer, request_id, version=version))
 
-        self._emulator.submit(asked.submission, done)
+        def done(outcome: Outcome) -> None:
+            if self.server.awaits(call):
+                self.server.reply(call, invoke_api.render_outcome(outcome, version=version, wants_log=asked.wants_log))
+
+        self._emulator.submit(asked.submission, done, answered=None if asked.wants_log else answered)
 
     def _submit_streamed(self, call: int, asked: invoke_api.InvokeRequest) -> None:
         from .invoke_stream import EventStreamReply  # noqa: PLC0415 - only for who asks for it

@@ -46,6 +46,7 @@ from .environment import (
     Post,
     Reply,
     ReportInit,
+    Respond,
     SetTimer,
     Spawn,
     State,
@@ -197,6 +198,11 @@ def _next_running(environment: Environment, call: int, now: float) -> Step:
     return Step(environment, (Deliver(call, environment.invocation, environment.clock_s + environment.timeout_s),))
 
 
+def _next_streaming(environment: Environment, call: int, now: float) -> Step:
+    """It has given its answer up: the end of that connection is still to be seen."""
+    return _next_responded(environment._replace(answer=answers.TRUNCATED_RESPONSE), call, now)
+
+
 def _next_responded(environment: Environment, call: int, now: float) -> Step:
     """The poll after an answer ends the invocation."""
     if environment.answer is None:
@@ -212,7 +218,7 @@ _NEXT: Mapping[State, Callable[[Environment, int, float], Step]] = {
     State.READY: _next_ready,
     State.ABSENT: _next_ready,
     State.RUNNING: _next_running,
-    State.STREAMING: _next_refused,
+    State.STREAMING: _next_streaming,
     State.RESPONDED: _next_responded,
     State.JAMMED: _next_refused,
     State.STOPPING: _next_refused,
@@ -271,7 +277,7 @@ def _post_streaming(environment: Environment, post: Post) -> Step:
     if post.call != environment.stream:
         return _post_refused(environment, post)
     responded = environment._replace(state=State.RESPONDED, stream=None, answer=post.answer)
-    return Step(responded, (Reply(post.call, answers.ACCEPTED),))
+    return _accepted(responded, post)
 
 
 def _post_running(environment: Environment, post: Post) -> Step:
@@ -284,7 +290,14 @@ def _post_running(environment: Environment, post: Post) -> Step:
             responded._replace(answer=answers.RESPONSE_TOO_LARGE),
             (Reply(post.call, answers.ENTITY_TOO_LARGE),),
         )
-    return Step(responded._replace(answer=post.answer), (Reply(post.call, answers.ACCEPTED),))
+    return _accepted(responded._replace(answer=post.answer), post)
+
+
+def _accepted(environment: Environment, post: Post) -> Step:
+    """The caller comes first: it has waited for longer."""
+    if environment.invocation is None:
+        raise InternalError("an answer without an invocation")
+    return Step(environment, (Respond(environment.invocation, post.answer), Reply(post.call, answers.ACCEPTED)))
 
 
 def _post_refused(environment: Environment, post: Post) -> Step:

@@ -11,6 +11,9 @@ observation."""
 STREAM_LIMIT_BYTES = 200 * 1024 * 1024
 """Largest streamed response; Lambda's response streaming guide."""
 
+EVENT_LIMIT_BYTES = 1024 * 1024
+"""Largest event of an asynchronous invocation; Lambda's quotas."""
+
 INIT_LIMIT_S = 10.0
 """How long a runtime may take to its first poll before the platform starts it again; Lambda's execution
 environment guide."""
@@ -40,6 +43,9 @@ KEEP_ALIVE_S = 600.0
 
 QUEUE_LIMIT = 1024
 """Invocations that may wait for an environment before callers are told 429."""
+
+EVENT_QUEUE_LIMIT = 10_000
+"""Asynchronous invocations that may be queued; each holds an event."""
 
 QUEUE_TIMEOUT_S = 60.0
 """How long an invocation may wait for an environment; the platform does not wait at all."""
@@ -76,8 +82,11 @@ REQUEST_LIMIT_S = 30.0
 IDLE_LIMIT_S = 75.0
 """A kept-alive connection without a request; nginx's default."""
 
-INVOKE_CONNECTIONS = 512
+INVOKE_CONNECTIONS = 2048
 """Open connections on the invoke port. Each may hold one event."""
+
+OPEN_FILES = 4096
+"""File descriptors the program asks the system for: two for each connection, and a dozen for each environment."""
 
 RUNTIME_CONNECTIONS = 64
 """Open connections on the Runtime API. A runtime needs one; some open one for each request."""

@@ -22,7 +22,7 @@ class Pool(Generic[T]):
         self._size = size
         self._capacity = capacity
         self._keep_alive_s = keep_alive_s
-        self._coming = 0  # starts that were granted and not yet added
+        self.coming = 0  # starts that were granted and not yet added
         self._busy: dict[T, int] = {}  # every environment, and how many invocations it holds
         self._free: OrderedDict[T, float] = OrderedDict()  # those with room, least recently used first; since when
 
@@ -50,22 +50,27 @@ class Pool(Generic[T]):
             self._free.pop(member, None)
             self._free[member] = now
 
+    @property
+    def may_start(self) -> bool:
+        """Whether there may be one more."""
+        return len(self._busy) + self.coming < self._size
+
     def grant_start(self, waiting: int) -> bool:
         """Whether one more is to be started for this many invocations that wait; `add` it, or `give_up`."""
-        granted = self._coming * self._capacity < waiting and len(self._busy) + self._coming < self._size
-        self._coming += granted
+        granted = self.coming * self._capacity < waiting and self.may_start
+        self.coming += granted
         return granted
 
     def add(self, member: T, now: float) -> None:
         """A granted start came to something."""
-        self._coming -= 1
+        self.coming -= 1
         self._busy[member] = 0
         self._free[member] = now
         self._free.move_to_end(member, last=False)  # a used one is preferred to one that only starts
 
     def give_up(self) -> None:
         """A granted start came to nothing."""
-        self._coming -= 1
+        self.coming -= 1
 
     def remove(self, member: T) -> None:
         """It is no more."""

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
+import select
 import signal
 import subprocess
 import threading
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _READ_BYTES = 64 * 1024  # a pipe's default capacity on Linux
+_OPEN_FILES = 1024  # Lambda's quota of file descriptors
 _DRAIN_READS = 64  # reads of one drain: up to 4 MiB, then a flood has to wait its turn
 
 Sink = Callable[[bytes], None]
@@ -64,14 +67,19 @@ class Process:
                 "give a program that exists and is executable there"
             ) from error
         self.pid = self._popen.pid
+        with contextlib.suppress(OSError, ValueError):  # it has ended already, or has less
+            # What we may have raised for ourselves; the platform gives a runtime so many.
+            resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
         self._ended = False
         self._peak_kb = 0
         self._gauge = MemoryGauge(self.pid)
         self._outputs = {}
+        self._poll = select.poll()
         for pipe, sink in ((self._popen.stdout, stdout), (self._popen.stderr, stderr)):
             if pipe is not None:
                 os.set_blocking(pipe.fileno(), False)
                 self._outputs[pipe.fileno()] = (pipe, sink)
+                self._poll.register(pipe.fileno(), select.POLLIN)
                 loop.add_reader(pipe.fileno(), self._read, pipe.fileno())
         threading.Thread(target=self._wait, name=f"wait for runtime {self.pid}", daemon=True).start()
 
@@ -82,7 +90,7 @@ class Process:
 
     def drain(self) -> None:
         """Pass on the output that is there already, so that a log is complete at the end of an invocation."""
-        for fd in list(self._outputs):
+        for fd, _ in self._poll.poll(0):
             for _ in range(_DRAIN_READS):
                 if not self._read(fd):
                     break
@@ -108,7 +116,7 @@ class Process:
 
     def _read(self, fd: int) -> bool:
         """Pass on one piece of output; whether there may be more."""
-        pipe, sink = self._outputs[fd]
+        _, sink = self._outputs[fd]
         try:
             data = os.read(fd, _READ_BYTES)
         except BlockingIOError:
@@ -116,10 +124,14 @@ class Process:
         if data:
             sink(data)
             return True
-        self._loop.remove_reader(fd)
-        del self._outputs[fd]
-        pipe.close()
+        self._forget(fd)
         return False
+
+    def _forget(self, fd: int) -> None:
+        pipe, _ = self._outputs.pop(fd)
+        self._loop.remove_reader(fd)
+        self._poll.unregister(fd)
+        pipe.close()
 
     def _wait(self) -> None:
         """Runs on its own thread: wait for the exit without reaping."""
@@ -134,11 +146,9 @@ class Process:
         self._ended = True
         self._gauge.close()
         self.drain()
-        for fd, (pipe, _) in list(self._outputs.items()):
+        for fd in list(self._outputs):
             # A descendant that left the session may hold the other end; nobody listens to it any more.
-            self._loop.remove_reader(fd)
-            pipe.close()
-        self._outputs.clear()
+            self._forget(fd)
         returncode = self._popen.wait()
         self._reap_group()
         self._on_exit(returncode)

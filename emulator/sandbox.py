@@ -26,7 +26,7 @@ from .effects import Effects, Events
 from .http1 import Limits, Response
 from .log import Log
 from .platform_events import Fault, InitReport, InitRuntimeDone, InitStart, Report, RuntimeDone, Start
-from .values import Outcome
+from .values import Answer, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .values import Invocation, Result, Settings
 
 Done = Callable[[Outcome], None]
+Answered = Callable[[str, Answer], None]
 
 _EXTENSION_PREFIXES = ("/2020-01-01/extension/", "/2022-07-01/telemetry", "/2020-08-15/logs")
 
@@ -49,14 +50,18 @@ _EXTENSION_PREFIXES = ("/2020-01-01/extension/", "/2022-07-01/telemetry", "/2020
 class Job:
     """An invocation with whom to tell what came of it, and where its answer goes if it comes in pieces.
 
-    To the sink it is the stream's `Flow`.
+    `answered` is told the request id and the answer once the runtime has posted it, before `done`, unless the
+    invocation fails otherwise. To the sink the job is the stream's `Flow`.
     """
 
-    __slots__ = ("call", "done", "invocation", "server", "sink", "start", "streamed")
+    __slots__ = ("answered", "call", "done", "invocation", "server", "sink", "start", "streamed")
 
-    def __init__(self, invocation: Invocation, done: Done, sink: Sink | None = None) -> None:
+    def __init__(
+        self, invocation: Invocation, done: Done, *, answered: Answered | None = None, sink: Sink | None = None
+    ) -> None:
         self.invocation = invocation
         self.done = done
+        self.answered = answered
         self.sink = sink
         self.start = b""  # the line of its start
         self.server: HttpServer | None = None
@@ -77,15 +82,23 @@ class Job:
 class Sandbox:
     """`listen`, `start`, then `assign` jobs while it has room; `close` ends it.
 
-    `on_free` is called after a job's `done`: the next one may be assigned. `listeners` get every platform event, with
+    `on_free` is called after a job's `done`: the next one may be assigned. `on_answered` is called when that is about
+    to come. `listeners` get every platform event, with
     the time of it in seconds since the epoch.
     """
 
     def __init__(
-        self, settings: Settings, *, log: LogSink | None, log_error: LogSink | None, on_free: Callable[[Sandbox], None]
+        self,
+        settings: Settings,
+        *,
+        log: LogSink | None,
+        log_error: LogSink | None,
+        on_answered: Callable[[Sandbox], None],
+        on_free: Callable[[Sandbox], None],
     ) -> None:
         self._settings = settings
         self._log = Log(log, log_error, settings.log_limit_bytes)
+        self._on_answered = on_answered
         self._on_free = on_free
         self._rules: Rules = lifecycle if settings.max_concurrency is None else multiconcurrency
         self._environment = life.Environment(settings.timeout_s, settings.init_limit_s)
@@ -140,6 +153,11 @@ class Sandbox:
         await self._server.start()
         self._step(lambda: self._rules.on_start(self._environment, self._now()))
 
+    @property
+    def memory_limit(self) -> str:
+        """How the running process's memory is limited: "none", "cgroup v2", "cgroup v1" or "rlimit"."""
+        return "none" if self._effects is None else self._effects.memory_limit
+
     def assign(self, job: Job) -> None:
         """Run an invocation; there must be room."""
         self._jobs[job.invocation.request_id] = job
@@ -172,25 +190,31 @@ class Sandbox:
         effects = self._effects
         if effects is None:
             return
-        if isinstance(effect, life.Finish):
+        if isinstance(effect, (life.Reply, life.SetTimer, life.Deliver, life.Kill, life.Terminate)):
+            (self._host or effects).perform(effect)
+        elif isinstance(effect, life.Finish):
             self._finish(effect.result, effects)
+        elif isinstance(effect, life.Respond):
+            job = self._jobs[effect.invocation.request_id]
+            if job.answered is not None:
+                job.answered(effect.invocation.request_id, effect.answer)
+            self._on_answered(self)
         elif isinstance(effect, life.Announce):
             job = self._jobs[effect.invocation.request_id]
             job.start = self._tell(Start(effect.invocation.request_id, self._settings.version))
+        elif isinstance(effect, life.Spawn):
+            phase = lifecycle.phase_of(self._environment)
+            started = InitStart(phase, self._settings.name, self._settings.version)
+            self._init_started = (started, time.time())
+            self._tell(started)
+            (self._host or effects).perform(effect)
         elif isinstance(effect, life.ReportInit):
             effects.drain()
             self._tell(InitRuntimeDone(effect.phase, effect.status, effect.error_type))
             self._tell(InitReport(effect.duration_s, effect.phase, effect.status, effect.error_type))
-        elif isinstance(effect, life.Note):
+        else:
             effects.drain()
             self._tell(Fault(effect.text))
-        else:
-            if isinstance(effect, life.Spawn):
-                phase = lifecycle.phase_of(self._environment)
-                started = InitStart(phase, self._settings.name, self._settings.version)
-                self._init_started = (started, time.time())
-                self._tell(started)
-            (self._host or effects).perform(effect)
 
     def _tell(self, event: PlatformEvent) -> bytes:
         """Log an event and give it to the listeners; its words, for the caller's tail of the log."""

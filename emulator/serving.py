@@ -12,7 +12,9 @@ import select
 import signal
 from typing import TYPE_CHECKING, Callable
 
+from .asynchronous import DEFAULT_EVENTS
 from .engine import Emulator
+from .event_queue import EventQueue
 from .invoke_front import InvokeFront
 from .terminal import Readable
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
     from typing import Union
 
+    from .asynchronous import EventOptions
     from .connection import HttpServer
     from .function_url import FunctionUrlFront
     from .http_options import HttpOptions
@@ -41,20 +44,23 @@ async def serve(
     ready: Callable[[str], None],
     http: HttpOptions | None = None,
     bandwidth_limited: bool = False,
+    events: EventOptions = DEFAULT_EVENTS,
     beside: Callable[[Emulator], Awaitable[None]] | None = None,
 ) -> None:
     """Serve callers on `host`:`port` (0: a free one) until SIGTERM or SIGINT.
 
     They speak the Invoke API; with `http`, any request is an event, and those under way may end after the signal. The
     port is taken before the runtime is started, and callers are accepted after. `ready` is given the URL to POST to, or
-    to open. The log goes to our stdout, and what the runtime writes to stderr to ours. `beside` runs as long as we
+    to open. `events` says what becomes of asynchronous invocations that fail. The log goes to our stdout, and what the
+    runtime writes to stderr to ours. `beside` runs as long as we
     serve. Raises `ListenError` and `CommandNotStartedError`.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     out, error = _writer(_STDOUT), _writer(_STDERR)
     emulator = Emulator(settings, log=out, log_error=error)
-    front = _make_front(emulator, http, note=out, bandwidth_limited=bandwidth_limited)
+    queue = EventQueue(emulator, events, say=lambda text: error(f"emulator: {text}\n".encode()))
+    front = _make_front(emulator, queue, http, note=out, bandwidth_limited=bandwidth_limited)
     task: asyncio.Task[None] | None = None
     try:
         host, port = await front.server.listen(host, port)
@@ -66,6 +72,7 @@ async def serve(
             ready(f"http://{shown}:{port}{_PATH if http is None else '/'}")
             task = None if beside is None else asyncio.ensure_future(beside(emulator))
             await stop.wait()
+            await queue.close()
             if http is not None:
                 stop.clear()
                 await _drain(front.server, stop, http.drain_s)
@@ -78,10 +85,15 @@ async def serve(
 
 
 def _make_front(
-    emulator: Emulator, http: HttpOptions | None, *, note: Callable[[bytes], None], bandwidth_limited: bool
+    emulator: Emulator,
+    queue: EventQueue,
+    http: HttpOptions | None,
+    *,
+    note: Callable[[bytes], None],
+    bandwidth_limited: bool,
 ) -> Front:
     if http is None:
-        return InvokeFront(emulator, bandwidth_limited=bandwidth_limited)
+        return InvokeFront(emulator, queue, bandwidth_limited=bandwidth_limited)
     from .function_url import FunctionUrlFront  # noqa: PLC0415 - only for who asks for it
 
     return FunctionUrlFront(emulator, http, note=lambda text: note(text.encode()), bandwidth_limited=bandwidth_limited)

@@ -38,6 +38,10 @@ def runtime_environment(settings: Settings, *, runtime_api: str, cwd: str) -> di
         # Runtimes that take no argument read the handler here; AWS's emulator gives them the command's last
         # word too.
         defaults["_HANDLER"] = settings.command[-1]
+    elif user.get("AWS_LAMBDA_FUNCTION_HANDLER"):
+        defaults["_HANDLER"] = user["AWS_LAMBDA_FUNCTION_HANDLER"]
+    if settings.max_concurrency is not None:
+        defaults["AWS_LAMBDA_INITIALIZATION_TYPE"] = "lambda-managed-instances"
     ours = {
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(settings.memory_mb),
         "AWS_LAMBDA_RUNTIME_API": runtime_api,

@@ -84,7 +84,7 @@ def program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
         )
         started.append(process)
         ready = process.stderr.readline().decode()
-        match = re.search(r"http://127\.0\.0\.1:(\d+)/", ready)
+        match = re.search(r"http://[\d.]+:(\d+)/", ready)
         assert match, ready
         return Program(int(match[1]), process)
 

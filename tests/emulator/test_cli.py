@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from emulator.addresses import find_bootstrap
+from emulator.asynchronous import EventOptions
 from emulator.cli import parse_arguments
 from emulator.errors import UsageError
 
@@ -31,7 +33,17 @@ def test_flags_before_environment() -> None:
     ("argv", "variables", "found"),
     [
         ([], {}, "no runtime to start"),
-        (["python"], {}, "unrecognized arguments: python"),
+        (["--prot", "1", "--", "x"], {}, "unrecognized arguments: --prot 1"),
+        (["--concurrency", "0", "--", "x"], {}, "concurrency: found 0"),
+        (["--retries", "3", "--", "x"], {}, "--retries: found 3"),
+        (["--max-event-age", "-1", "--", "x"], {}, "--max-event-age: found -1.0"),
+        (["--retry-delay-scale", "nan", "--", "x"], {}, "--retry-delay-scale: found nan"),
+        (["--runtime-interface-emulator-address", "8080", "x"], {}, "found '8080'; give HOST:PORT"),
+        (["--runtime-interface-emulator-address", "::1:80", "x"], {}, "found '::1:80'; give HOST:PORT"),
+        (["--runtime-interface-emulator-address", "a:99999", "x"], {}, "found 99999"),
+        (["--runtime-api-address", "0.0.0.0:9001", "x"], {}, "whoever reaches the Runtime API"),
+        (["--runtime-api-address", ":9001", "x"], {}, "whoever reaches the Runtime API"),
+        (["--", "x"], {"AWS_LAMBDA_MAX_CONCURRENCY": "many"}, "AWS_LAMBDA_MAX_CONCURRENCY: found 'many'"),
         (["--port", "x", "--", "x"], {}, "invalid int value: 'x'"),
         (["--port", "65536", "--", "x"], {}, "65536"),
         (["--port", "-1", "--", "x"], {}, "-1"),
@@ -50,3 +62,40 @@ def test_what_cannot_be_right(argv: list[str], variables: dict[str, str], found:
     with pytest.raises(UsageError) as caught:
         parse_arguments(argv, variables)
     assert found in str(caught.value)
+
+
+def test_it_is_called_like_awss_emulator() -> None:
+    """With its options, and the command behind them without `--`; the command's own options are its own."""
+    arguments = parse_arguments(
+        [
+            *("--log-level", "error", "--enable-init-caching"),
+            *("--runtime-interface-emulator-address", "[::1]:9000", "--runtime-api-address=127.0.0.1:9001"),
+            *("python", "-m", "awslambdaric", "--port", "1", "--", "app.handler"),
+        ],
+        {},
+    )
+    assert (arguments.host, arguments.port) == ("::1", 9000)
+    assert arguments.settings.runtime_api == ("127.0.0.1", 9001)
+    assert arguments.settings.command == ["python", "-m", "awslambdaric", "--port", "1", "--", "app.handler"]
+
+
+def test_the_runtime_is_found_where_awss_emulator_finds_it() -> None:
+    """Without a command: in the function, in a layer, in the image."""
+    assert find_bootstrap(lambda path, _: path.startswith("/opt")) == ["/opt/bootstrap"]
+    assert find_bootstrap(lambda *_: True) == ["/var/task/bootstrap"]
+    assert find_bootstrap(lambda *_: False) == []
+
+
+def test_memory_that_was_asked_for_is_a_limit() -> None:
+    """The default is only reported, and nothing is limited if so asked."""
+    assert not parse_arguments(["x"], {}).settings.limits_memory
+    assert parse_arguments(["--memory", "256", "x"], {}).settings.limits_memory
+    assert parse_arguments(["x"], {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256"}).settings.limits_memory
+    assert not parse_arguments(["--memory", "256", "--memory-limit", "none", "x"], {}).settings.limits_memory
+
+
+def test_options_of_events() -> None:
+    """They arrive as they were given, by flag or by variable."""
+    flags = ["--retries", "1", "--max-event-age", "5", "--retry-delay-scale", "0.01", "--on-failure", "f"]
+    assert parse_arguments([*flags, "x"], {}).events == EventOptions(1, 5.0, 0.01, "f")
+    assert parse_arguments(["x"], {"EMULATOR_ON_FAILURE": "f"}).events.on_failure == "f"

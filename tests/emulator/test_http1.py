@@ -215,23 +215,14 @@ def test_chunking_does_not_change_a_body(body: bytes, sizes: list[int]) -> None:
     assert request.body == body
 
 
-@given(
-    st.binary(max_size=300),
-    st.lists(st.integers(1, 90), max_size=10),
-    st.lists(st.integers(0, 900), max_size=8),
-    st.booleans(),
-)
-def test_a_body_in_pieces_is_the_body(body: bytes, sizes: list[int], cuts: list[int], sized: bool) -> None:  # noqa: FBT001
-    """Wanted in pieces, a body of any size and framing comes whole, in order, between its begin and its end."""
-    if sized:
-        body = body[:250]
-        data = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
-    else:
-        data, rest = CHUNKED, body
-        for size in sizes:
-            data += render_chunk(rest[:size])
-            rest = rest[size:]
-        data += render_chunk(rest) + LAST_CHUNK
+@given(st.binary(max_size=300), st.lists(st.integers(1, 90), max_size=10), st.lists(st.integers(0, 900), max_size=8))
+def test_a_body_in_pieces_is_the_body(body: bytes, sizes: list[int], cuts: list[int]) -> None:
+    """Wanted in pieces, a chunked body of any size comes whole, in order, between its begin and its end."""
+    data, rest = CHUNKED, body
+    for size in sizes:
+        data += render_chunk(rest[:size])
+        rest = rest[size:]
+    data += render_chunk(rest) + LAST_CHUNK
     begin, *pieces, end = events_of(split(data + GOOD["get"][0], cuts), streams=lambda head: head.method == "POST")[:-1]
     assert isinstance(begin, Begin)
     assert all(isinstance(piece, Piece) and piece.data for piece in pieces)
@@ -252,6 +243,30 @@ def test_a_body_in_pieces_is_bounded() -> None:
     parser.feed(b"1\r\n")
     with pytest.raises(ProtocolError, match="300 at most"):
         parser.next_event()
+
+
+@given(st.lists(st.integers(1, 60_000), max_size=12), st.integers(0, 5))
+def test_a_large_body_may_be_received_where_it_belongs(sizes: list[int], ahead: int) -> None:
+    """Whichever part of it arrives with the head and in whatever steps the rest: the body is the body."""
+    body = bytes(range(256)) * 400
+    parser = RequestParser(Limits())
+    parser.feed(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body[:ahead])
+    sent = ahead
+    event = parser.next_event()
+    for size in [*sizes, len(body)]:
+        room = parser.room()
+        if room is None:
+            break
+        count = min(size, len(room))
+        room[:count] = body[sent : sent + count]
+        parser.filled(count)
+        sent += count
+        event = parser.next_event()
+    assert isinstance(event, Request)
+    assert (event.body, event.body_size) == (body, len(body))
+    assert parser.room() is None
+    parser.feed(GOOD["get"][0])
+    assert parser.next_event() == GOOD["get"][1]
 
 
 def test_a_waiting_peer_is_told_to_continue_once() -> None:

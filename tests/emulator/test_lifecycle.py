@@ -22,6 +22,7 @@ from emulator.environment import (
     Post,
     Reply,
     ReportInit,
+    Respond,
     SetTimer,
     Spawn,
     State,
@@ -100,6 +101,7 @@ def spell(effect: Effect) -> str:
         Kill: "kill",
         Terminate: "terminate",
         Deliver: "deliver",
+        Respond: "respond",
         Announce: "announce",
         Note: "note",
     }[type(effect)]
@@ -200,8 +202,8 @@ EXPECTED = {
     },
     "running": {
         "next": "same: deliver",
-        "response": "responded: 202",
-        "error": "responded: 202",
+        "response": "responded: respond, 202",
+        "error": "responded: respond, 202",
         "response over the limit": "responded: 413",
         "stream": "streaming",
         "end of the stream": "responded: 413",
@@ -211,8 +213,9 @@ EXPECTED = {
         "timer": f"stopping: kill, finish 200 {LATE}",
     },
     "streaming": {
+        "next": "ready: no timer, finish 200 Runtime.TruncatedResponse",
         "call lost": "responded",
-        "end of the stream": "responded: 202",
+        "end of the stream": "responded: respond, 202",
         "exited": f"down: no timer, note, finish 502 {EXIT}",
         "out of memory": f"stopping: no timer, kill, note, finish 502 {MEMORY}",
         "timer": f"stopping: kill, finish 200 {LATE}",

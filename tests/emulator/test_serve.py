@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 PATH = "/2015-03-31/functions/function/invocations"
 PACKAGE = Path(__file__).resolve().parents[2] / "emulator"
+ECHO = Path(__file__).parent / "runtimes/echo.py"
 LIMIT = limits.PAYLOAD_LIMIT_BYTES
 
 
@@ -97,7 +99,7 @@ def test_any_function_name_will_do(program: Callable) -> None:
         ("GET /2018-06-01/runtime/invocation/next", {}, 404, "ResourceNotFoundException"),
         (f"POST {PATH}", {"X-Amz-Client-Context": "!!"}, 400, "InvalidRequestContentException"),
         (f"POST {PATH}", {"X-Amz-Client-Context": "W10="}, 400, "InvalidRequestContentException"),
-        (f"POST {PATH}", {"X-Amz-Invocation-Type": "Event"}, 400, "InvalidParameterValueException"),
+        (f"POST {PATH}", {"X-Amz-Invocation-Type": "Maybe"}, 400, "InvalidParameterValueException"),
     ],
 )
 def test_what_is_no_invocation(program: Callable, asked: str, headers: dict[str, str], status: int, kind: str) -> None:
@@ -188,6 +190,126 @@ def test_a_caller_that_goes_away_disturbs_nobody(program: Callable) -> None:
     assert post(port, b"0")[0] == 200
 
 
+def test_a_dry_run_runs_nothing(program: Callable) -> None:
+    """It has an id and no body, and the runtime is not asked."""
+    status, body, headers = post(program("dies_in_event").port, b"{}", {"X-Amz-Invocation-Type": "DryRun"})
+    assert (status, body) == (204, b"")
+    assert headers["x-amzn-requestid"]
+    assert "content-length" not in headers
+
+
+@pytest.mark.parametrize("kind", ["Event", "DryRun"])
+def test_what_is_not_answered_has_to_be_json(program: Callable, kind: str) -> None:
+    """As on Lambda, since nobody would see the function's error."""
+    status, body, headers = post(program("echo").port, b"{nope", {"X-Amz-Invocation-Type": kind})
+    assert (status, headers["x-amzn-errortype"]) == (400, "InvalidRequestContentException")
+    assert json.loads(body)["message"].startswith("Could not parse request body into json")
+
+
+def test_an_event_is_queued_and_run(program: Callable) -> None:
+    """Its caller has the id with which it is logged, at once; a large one is refused."""
+    port, process = program("works_on")
+    status, body, headers = post(port, b"0.1", {"X-Amz-Invocation-Type": "Event"})
+    assert (status, body) == (202, b"")
+    assert process.stdout.readline().decode().split()[2] == headers["x-amzn-requestid"]
+    large = b'"%b"' % (b"x" * limits.EVENT_LIMIT_BYTES)
+    status, _, headers = post(port, large, {"X-Amz-Invocation-Type": "Event"})
+    assert (status, headers["x-amzn-errortype"]) == (413, "RequestTooLargeException")
+
+
+def test_an_event_that_fails_is_tried_again_and_given_up(program: Callable, tmp_path: Path) -> None:
+    """Three attempts with one id, then a record in the shape of the platform's."""
+    records = tmp_path / "failed.jsonl"
+    port = program("error", "--retry-delay-scale", "0.001", "--on-failure", str(records)).port
+    request_id = post(port, b'{"a": 1}', {"X-Amz-Invocation-Type": "Event"})[2]["x-amzn-requestid"]
+    while not (records.exists() and records.read_bytes().endswith(b"\n")):
+        time.sleep(0.02)
+    record = json.loads(records.read_text())
+    assert record["requestContext"] == {
+        "requestId": request_id,
+        "functionArn": "arn:aws:lambda:us-east-1:012345678912:function:test_function:$LATEST",
+        "condition": "RetriesExhausted",
+        "approximateInvokeCount": 3,
+    }
+    assert record["requestPayload"] == {"a": 1}
+    assert record["responseContext"] == {
+        "statusCode": 200,
+        "executedVersion": "$LATEST",
+        "functionError": "Unhandled",
+    }
+    assert record["responsePayload"]["errorType"] == "E"
+
+
+def test_queued_events_are_lost_aloud(program: Callable) -> None:
+    """Who stops the emulator is told what it had not done."""
+    port, process = program("error")
+    post(port, b"{}", {"X-Amz-Invocation-Type": "Event"})
+    while not process.stdout.readline().startswith(b"REPORT"):
+        pass
+    process.send_signal(signal.SIGTERM)
+    assert b"emulator: 1 queued events were dropped\n" in process.communicate(timeout=10)[1]
+
+
+def test_environments_of_a_program(program: Callable) -> None:
+    """As many callers at once as there are environments have answers from different processes."""
+    port = program("works_on", "--concurrency", "3").port
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        answers = {body for _, body, _ in pool.map(lambda _: post(port, b"pid"), range(12))}
+    assert 2 <= len(answers) <= 3
+
+
+def test_the_platform_logs_json(tmp_path: Path) -> None:
+    """With the variable of the platform, each of its lines is an object."""
+    with subprocess.Popen(
+        [sys.executable, "-S", str(PACKAGE / "__main__.py"), "--port", "0", "--", sys.executable, "-S", str(ECHO)],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "AWS_LAMBDA_LOG_FORMAT": "JSON"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        port = int(re.search(rb":(\d+)/", process.stderr.readline())[1])
+        _, _, headers = post(port, b"{}", {"X-Amz-Log-Type": "Tail"})
+        process.send_signal(signal.SIGTERM)
+        lines = process.communicate(timeout=10)[0].splitlines()
+    types = [json.loads(line)["type"].partition(".")[2] for line in lines]
+    assert types == ["initStart", "initRuntimeDone", "initReport", "start", "runtimeDone", "report"]
+    tail = base64.b64decode(headers["x-amz-log-result"]).splitlines()
+    assert [json.loads(line)["type"] for line in tail] == ["platform.start", "platform.runtimeDone", "platform.report"]
+
+
+def test_secrets_never_reach_a_log(tmp_path: Path) -> None:
+    """Not at start, not in an error, not at the end: variables are for the runtime alone."""
+    secret = "a-secret-of-mine"
+    with subprocess.Popen(
+        [sys.executable, "-S", str(PACKAGE / "__main__.py"), "--port", "0", "--", sys.executable, "-S", str(ECHO)],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "AWS_SECRET_ACCESS_KEY": secret, "EMULATOR_ON_FAILURE": "x"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        port = int(re.search(rb":(\d+)/", process.stderr.readline())[1])
+        assert secret.encode() in post(port, b'"variables"')[1]  # the function may
+        post(port, b"{", {"X-Amz-Invocation-Type": "Event"})
+        exchange(port, b"GARBAGE\r\n\r\n")
+        process.send_signal(signal.SIGTERM)
+        out, error = process.communicate(timeout=10)
+    assert secret.encode() not in out + error
+    failed = run_program("--port", "0", "--", "no-such-runtime", AWS_SECRET_ACCESS_KEY=secret)
+    assert secret not in failed.stdout + failed.stderr
+
+
+def test_the_runtime_api_is_on_the_loopback(program: Callable) -> None:
+    """Wherever callers are let in, the Runtime API is on 127.0.0.1 alone, on a port of its own."""
+    port, process = program("echo", "--host", "0.0.0.0")
+    address = json.loads(post(port, b'"variables"')[1])["AWS_LAMBDA_RUNTIME_API"]
+    host, _, runtime_port = address.partition(":")
+    assert (host, runtime_port != str(port)) == ("127.0.0.1", True)
+    listening = {line.split()[1] for line in Path("/proc/net/tcp").read_text().splitlines() if " 0A " in line}
+    assert f"0100007F:{int(runtime_port):04X}" in listening
+    assert f"00000000:{int(runtime_port):04X}" not in listening
+    assert process.poll() is None
+
+
 def test_sixty_four_callers_at_once(program: Callable) -> None:
     """Each gets its own answer."""
     port = program("echo").port
@@ -254,7 +376,7 @@ def test_a_command_that_is_not_there() -> None:
     assert result.stderr.startswith("emulator: starting the runtime 'no-such-runtime' in ")
 
 
-@pytest.mark.parametrize("arguments", [("python", "-m", "x"), (), ("--",), ("--prot", "1", "--", "x")])
+@pytest.mark.parametrize("arguments", [(), ("--",), ("--prot", "1", "--", "x")])
 def test_usage(arguments: tuple[str, ...]) -> None:
     """Exit code 2, and what to write instead."""
     result = run_program(*arguments)
