@@ -72,7 +72,8 @@ def test_the_commands_of_a_page_work(page, tmp_path, request):
 def test_pages_have_commands():
     """The extraction finds what it should: a page that stops matching would pass unseen."""
     assert {page.stem: len(blocks(page)) for page in PAGES} == {
-        "README": 6, "build-in-ci": 5, "move-from-awslambdaric": 2, "move-from-a-dockerfile": 3, "tutorial": 8, "when-a-build-fails": 2,
+        "README": 6, "build-in-ci": 5, "move-from-awslambdaric": 2, "move-from-a-dockerfile": 3, "tutorial": 8,
+        "when-a-build-fails": 2, "keep-what-traffic-needs": 2,
         "run-a-web-application": 1, "stream-a-response": 2, "use-another-language": 1, "write-an-async-handler": 1,
         "use-snapstart-hooks": 0,
     }  # fmt: skip
