@@ -31,6 +31,7 @@ _LAYERS: Final[Mapping[str, str]] = {
     "application/vnd.docker.image.rootfs.diff.tar.gzip": media_types.LAYER_GZIP,
 }
 _MAX_INDEXES: Final = 3  # an index that lists indexes; deeper is nobody's image
+_SCHEMA: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,10 @@ def type_of(data: bytes, where: str) -> str:
     named = fields.maybe_text("mediaType")
     if named is None and "schemaVersion" in fields.names():
         named = media_types.INDEX if "manifests" in fields.names() else media_types.MANIFEST
-    if named in INDEXES | MANIFESTS and fields.size("schemaVersion") == 2:  # noqa: PLR2004 - the only version there is
+    known = named in INDEXES | MANIFESTS
+    if named and known and fields.size("schemaVersion") == _SCHEMA:
         return named
-    if named is None or named.startswith(_DOCKER_SCHEMA_1) or fields.maybe_text("signatures"):
+    if named is None or known or named.startswith(_DOCKER_SCHEMA_1):
         raise UnsupportedError(
             f"reading {where}: it is no manifest of schema 2; push the image again with a newer tool"
         )

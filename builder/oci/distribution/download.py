@@ -64,12 +64,13 @@ class _Download:
                 continue
             if self._partial.is_complete(self._descriptor):
                 return
+            found = self._partial.found()
+            self._partial.clear()
             if not in_pieces:
                 raise ProtocolError(
-                    f"{self._doing}: what came is {self._partial.found()}; nothing of it was kept; "
+                    f"{self._doing}: what came is {found}; nothing of it was kept; "
                     f"is the registry, or a proxy before it, damaged?"
                 )
-            self._partial.clear()
             in_pieces = False
 
     async def _attempt(self) -> None:

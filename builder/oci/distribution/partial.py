@@ -30,12 +30,13 @@ _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errn
 class Partial:
     """The start of a blob: `size` bytes of it are in the file and in the hash."""
 
-    __slots__ = ("_file", "_hash", "_path", "_store", "size")
+    __slots__ = ("_file", "_hash", "_path", "_store", "is_kept", "size")
 
     def __init__(self, file: io.FileIO, path: Path, store: BlobStore) -> None:
         self._file = file
         self._path = path
         self._store = store
+        self.is_kept = False
         self.restart()
 
     def restart(self) -> None:
@@ -86,6 +87,7 @@ class Partial:
         with disk_errors("storing a blob in", self._store.folder):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._path.replace(path)
+        self.is_kept = True
 
 
 def is_stored(store: BlobStore, descriptor: Descriptor) -> bool:
@@ -120,7 +122,8 @@ async def partial_blob(store: BlobStore, descriptor: Descriptor, *, lock_s: floa
         try:
             yield partial
         finally:
-            if path.suffix:  # nobody else knows a private file
+            is_private = bool(path.suffix)  # nobody else knows it
+            if not partial.is_kept and (is_private or not partial.size):
                 _unlink(path)
 
 

@@ -118,9 +118,8 @@ class Session:
 
     def _check_allowed(self, answer: Answer, request: Request) -> None:
         if answer.status in _NOT_ALLOWED:
-            where = "" if answer.is_own else f", which leads to {shown(answer.url)},"
             raise AccessError(
-                f"{doing(request)}{where} {self._authorizer.who()}: {self.said(answer)}; "
+                f"{request.method} {shown(answer.url)} {self._authorizer.who()}: {self.said(answer)}; "
                 f"log in, or ask for access; a name that does not exist is refused in the same way"
             )
 

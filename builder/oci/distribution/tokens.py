@@ -74,7 +74,7 @@ class Authorizer:
             if "bearer" in known:
                 await self._answer_bearer(known["bearer"], refusal.url, scopes)
             elif "basic" in known:
-                await self._answer_basic(refused)
+                await self._answer_basic()
             else:
                 asked = ", ".join(known)[:MAX_SHOWN] or "nothing that can be given"
                 raise AccessError(
@@ -102,22 +102,18 @@ class Authorizer:
             self.secrets.update(found.secrets if found else ())
         return self._credentials[domain]
 
-    async def _answer_basic(self, refused: str | None) -> None:
+    async def _answer_basic(self) -> None:
         credentials = await self._find_for(self._domain)
         if not credentials or not credentials.username:
             raise AccessError(
                 f"asking {self._domain}: it wants a user and a password, and none were found; "
                 f"log in with `docker login {self._domain}`"
             )
-        if refused == credentials.basic:
-            raise AccessError(f"asking {self._domain} {self.who()}: it refuses them; log in again")
         self._basic = credentials.basic
 
     async def _answer_bearer(self, challenge: Challenge, url: str, scopes: Scopes) -> None:
         own = await self._find_for(self._domain)
         if own and own.registry_token:
-            if self._tokens.get(scopes):
-                raise AccessError(f"asking {self._domain} {self.who()}: it refuses it; log in again")
             self._tokens[scopes] = f"Bearer {own.registry_token}"
             return
         realm = challenge.parameters.get("realm", "")
