@@ -132,8 +132,8 @@ def reason(error: BaseException) -> str:
     """Give the deepest cause's own words; httpx and anyio wrap them in several layers."""
     deepest = list(_causes(error))[-1]
     if isinstance(deepest, OSError) and deepest.strerror:
-        known = deepest.errno is not None and deepest.errno > 0  # asyncio has its own words for it
-        return os.strerror(deepest.errno) if known else deepest.strerror
+        number = deepest.errno or 0
+        return os.strerror(number) if number > 0 else deepest.strerror  # asyncio has its own words for the usual ones
     return str(deepest) or str(error) or type(error).__name__
 
 
