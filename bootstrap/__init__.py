@@ -18,7 +18,7 @@ Which module does what, in the order of a start:
 | `log_bridge`  | the handler on the root logger                                | when `logging` is       |
 | `log_json`    | its JSON records                                              | the same, if configured |
 | `wire`        | HTTP/1.1, the subset spoken here; no sockets                  | first                   |
-| `wire_reader` | a response in pieces                                          | with the first of these |
+| `wire_reader` | a response in pieces                                          | while `/next` is away   |
 | `connection`  | the one socket                                                | first                   |
 | `runtime_api` | the Runtime API's calls                                       | first                   |
 | `handler`     | `app.handler` → the function                                  | first                   |

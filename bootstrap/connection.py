@@ -234,7 +234,7 @@ class Connection:
                 if response.status == _ACCEPTED and len(data) <= _REMEMBERED_BYTES_MAX:
                     self._accepted_bytes, self._accepted = data, response
                 return response
-            from .wire_reader import ResponseReader  # noqa: PLC0415  most processes never need it
+            from .wire_reader import ResponseReader  # noqa: PLC0415  not in init: the loop loads it while `/next` is away
 
             reader = ResponseReader()
             response = reader.feed(data)

@@ -60,7 +60,7 @@ def serve(api: "RuntimeApi", handler: "Handler", settings: "Settings", log_state
 
 def load_invocation() -> None:
     """Load what every invocation needs, and remember it: a function may empty `sys.modules`."""
-    from . import invocation  # noqa: F401, PLC0415  loads payload and context too
+    from . import invocation, wire_reader  # noqa: F401, PLC0415  the first loads payload and context too
 
     prefix = f"{__package__}."
     _own_modules.update((name, module) for name, module in sys.modules.items() if f"{name}.".startswith(prefix))

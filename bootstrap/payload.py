@@ -76,11 +76,17 @@ def parse_event(body: bytes, content_type: str) -> object:
     try:
         if len(body) < LARGE_BYTES:
             return parse_json(body)
-        from .payload_large import parse_large  # noqa: PLC0415  most functions never see one
-
-        return parse_large(body)
+        return _large_parser()(body)
     except Exception as error:  # also RecursionError, for arrays in arrays in arrays
         raise UnmarshalError(f"Unable to unmarshal input: {error}") from error
+
+
+def _large_parser() -> "Callable[[bytes], object]":
+    try:
+        from .payload_large import parse_large  # noqa: PLC0415  most functions never see a large event
+    except (ImportError, OSError):  # the function holds every descriptor that the process may have
+        return parse_json
+    return parse_large
 
 
 def parse_json(body: "bytes | str") -> object:

@@ -5,8 +5,7 @@ a status line of HTTP/1.1 (or 1.0, for small test servers), header lines without
 Content-Length or by chunks; 204 and 304 have none. Anything else (a body that ends with the connection, an
 interim 1xx, two framings at once) is a `ProtocolError`. Never reads, writes or waits.
 
-Nearly every response arrives in one piece and is read here. The others are `wire_reader`'s, which most processes
-never load.
+Nearly every response arrives in one piece and is read here. The others are `wire_reader`'s, which init does not load.
 """
 
 from .errors import ProtocolError

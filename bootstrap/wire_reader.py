@@ -1,4 +1,4 @@
-"""A response in pieces: bytes in, however they were cut, one `Response` out; loaded for the first that is not whole.
+"""A response in pieces: bytes in, however they were cut, one `Response` out; loaded while the first event is away.
 
 The reader is a small automaton. Each state has one step, which takes what it needs from the front of the
 buffer and names the next state, or returns None: more bytes are needed. How the bytes were split on the way

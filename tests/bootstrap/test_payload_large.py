@@ -192,3 +192,31 @@ def test_orjson_is_loaded_with_the_first_large_payload(installed, tmp_path) -> N
     assert (first, third) == ([2, False, small], [2, installed, small])
     assert second == [2000, installed, large]
     assert (b", " in outcome.answers[1].body) is not installed
+
+
+HOSTILE = {
+    "empties sys.modules": "sys.modules.clear()",
+    "takes every descriptor": "resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16)); take()",
+    "removes the collector": "sys.modules['gc'] = None",
+}
+HOSTILE_SOURCE = """
+import resource, sys
+held = []
+def take():
+    try:
+        while True: held.append(open("/dev/null"))
+    except OSError: pass
+def handler(event, context):
+    {deed}
+    return event
+"""
+
+
+@pytest.mark.parametrize("deed", HOSTILE.values(), ids=HOSTILE)
+def test_what_large_payloads_need_may_be_out_of_reach(deed, tmp_path) -> None:
+    """A function that empties the list of modules, or leaves no descriptor, gets its large events all the same."""
+    body = json.dumps(LARGE).encode()
+    write_function(tmp_path, app=HOSTILE_SOURCE.format(deed=deed))
+    outcome = run_runtime(tmp_path, events=[Event(b"1"), Event(body), Event(body)])
+    assert [answer.path.rpartition("/")[2] for answer in outcome.answers] == ["response"] * 3, outcome.stdout
+    assert [json.loads(answer.body) for answer in outcome.answers] == [1, LARGE, LARGE]

@@ -26,7 +26,13 @@ AT_IMPORT_OF_THE_HANDLER = {
     "time",
     "app",
 }
-DURING_NEXT = {"_lambda_runtime.invocation", "_lambda_runtime.context", "_lambda_runtime.payload", "_json"}
+DURING_NEXT = {
+    "_lambda_runtime.invocation",
+    "_lambda_runtime.context",
+    "_lambda_runtime.payload",
+    "_lambda_runtime.wire_reader",
+    "_json",
+}
 SOURCE = """
 import sys
 at_import = sorted(sys.modules)
