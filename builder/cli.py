@@ -387,32 +387,49 @@ def _init(source: Path) -> None:
     show_default=True,
     help="MB the function is told it has.",
 )
+@click.option("--http", is_flag=True, help="Serve HTTP: every request is an event, as for a function URL.")
+@click.option(
+    "--cors", metavar="JSON", help="With --http: answer browsers like a function URL with this Cors; * for all."
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 1000),
+    default=1,
+    show_default=True,
+    help="Environments at a time.",
+)
+@click.option("--reload", is_flag=True, help="Begin anew when a file of the folder changes.")
 @click.option("--offline", is_flag=True, envvar="BUILD_IMAGE_OFFLINE", help="Use no network.")
 @click.option("--trace", is_flag=True, help="Write what the function asks for into its log, for `firkin trace`.")
 def _run(
-    source: str, *, host: str, port: int, timeout: float, memory: int, trace: bool, **options: object
+    source: str, *, host: str, port: int, timeout: float, memory: int, http: bool, cors: str | None,
+    concurrency: int, reload: bool, trace: bool, **options: object,
 ) -> None:  # fmt: skip
     """Start SOURCE, a function's folder or oci:DIR or tar:FILE, and serve its invocations until Ctrl-C."""
-    import asyncio
     from dataclasses import replace
 
     import emulator
     from builder.console import Console
     from builder.prove import settings_for
-    from builder.run import prepared
+    from builder.run import prepared, run
 
     console = Console()
+    config = _config(source, **options)
+    try:
+        front = emulator.parse_options(http=http, cors=cors)
+    except emulator.UsageError as error:
+        raise click.UsageError(str(error)) from error
     with (
         _cache(console) as cache,
-        prepared(source, _config(source, **options), cache, console, environment=os.environ) as program,
+        prepared(source, config, cache, console, environment=os.environ) as program,
     ):
-        settings = settings_for(program, timeout_s=timeout, memory_mb=memory)
+        if reload and program.method != "folder":
+            raise click.UsageError(f"--reload needs a function's folder; {source} is an image.")
+        settings = replace(settings_for(program, timeout_s=timeout, memory_mb=memory), concurrency=concurrency)
         if trace:
             settings = replace(settings, environment={**settings.environment, "FIRKIN_TRACE": "1"})
         try:
-            asyncio.run(
-                emulator.serve(settings, host=host, port=port, ready=lambda url: console.say(f"ready: POST {url}"))
-            )
+            run(settings, console, host=host, port=port, http=front, watched=config.source if reload else None)
         except emulator.ListenError as error:
             raise click.UsageError(f"{error}; name another with --port or --host.") from error
         except emulator.EmulatorError as error:

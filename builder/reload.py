@@ -2,14 +2,15 @@
 
 It looks at the files again and again, which works on every file system (containers' mounts and network drives send no
 notices) and costs a few milliseconds of CPU a second for some hundred files. The files are those that would be shipped,
-so that what .dockerignore leaves out, editors' and version control's files among them, restarts nothing. It runs
-nothing itself.
+and those that declare dependencies: what .dockerignore leaves out, editors' and version control's files among them,
+restarts nothing. It runs nothing itself.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
+from builder.dependencies import DECLARATIONS
 from builder.errors import BuilderError
 from builder.project import read_files, read_ignored
 
@@ -28,7 +29,7 @@ def snapshot(source: Path) -> Snapshot:
     except (BuilderError, OSError):
         return {}
     found = {}
-    for name in names:
+    for name in (*names, *DECLARATIONS):
         try:
             status = (source / name).stat()
         except OSError:

@@ -1,24 +1,29 @@
-"""`firkin run`: a function's folder, or a built image, behind the emulator's invoke port.
+"""`firkin run`: a function's folder, or a built image, behind the emulator.
 
 A folder is run as it is, by this machine's Python with its dependencies installed in the cache: quick to try.
 An image is unpacked and run in the sandbox that proofs use. Never serves anything: the emulator does.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import emulator
 from builder.cache import Cache
 from builder.config import Config, read_pyproject
 from builder.console import Console
 from builder.data import runtime_folder
-from builder.dependencies import find_declaration, install
+from builder.dependencies import DECLARATIONS, find_declaration, install
 from builder.errors import SourceError
 from builder.handler import find_handler
 from builder.interpreter import observe_interpreter
 from builder.outputs import open_image
 from builder.project import check_folder, read_files, read_ignored
 from builder.prove import DESCRIPTIONS, Runnable, runnable
+from builder.reload import changes
+
+_NAMES_SHOWN = 3
 
 # Of the caller's environment, a function run from its folder sees these; the rest could change what is tried.
 _PASSED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
@@ -76,3 +81,35 @@ def _passed(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in environment.items()
         if (name in _PASSED or name.startswith(_PASSED_PREFIXES)) and name != "AWS_LAMBDA_RUNTIME_API"
     }
+
+
+def run(
+    settings: emulator.Settings,
+    console: Console,
+    *,
+    host: str,
+    port: int,
+    http: emulator.HttpOptions | None,
+    watched: Path | None,
+) -> None:
+    """Serve until Ctrl-C or SIGTERM; `watched` is the folder whose changes begin anew. Raises EmulatorError."""
+
+    async def watch(serving: emulator.Emulator) -> None:
+        if watched is None:
+            return
+        async for names in changes(watched):
+            console.say(describe_changes(names))
+            serving.reload()
+
+    def ready(url: str) -> None:
+        console.say(f"ready: {'POST' if http is None else 'open'} {url}")
+
+    asyncio.run(emulator.serve(settings, host=host, port=port, ready=ready, http=http, beside=watch))
+
+
+def describe_changes(names: list[str]) -> str:
+    """A line about changed files; changed dependencies need more than a new process."""
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    text = f"changed: {', '.join(names[:_NAMES_SHOWN])}{more}; the next event finds it"
+    declared = [name for name in names if name in DECLARATIONS]
+    return f"{text}. To install what {declared[0]} says, start firkin run again" if declared else text

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         CommandNotStartedError,
         EmulatorError,
         InternalError,
+        InvalidAnswerError,
         InvokeError,
         ListenError,
         ProtocolError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         TooManyRequestsError,
         UsageError,
     )
+    from .http_options import HttpOptions, parse_options
     from .serving import serve
     from .values import Outcome, Settings
 
@@ -36,7 +38,9 @@ __all__ = [
     "CommandNotStartedError",
     "Emulator",
     "EmulatorError",
+    "HttpOptions",
     "InternalError",
+    "InvalidAnswerError",
     "InvokeError",
     "ListenError",
     "Outcome",
@@ -45,10 +49,18 @@ __all__ = [
     "Settings",
     "TooManyRequestsError",
     "UsageError",
+    "parse_options",
     "serve",
 ]
 
-_HOMES = {"Emulator": "engine", "Outcome": "values", "Settings": "values", "serve": "serving"}
+_HOMES = {
+    "Emulator": "engine",
+    "HttpOptions": "http_options",
+    "Outcome": "values",
+    "Settings": "values",
+    "parse_options": "http_options",
+    "serve": "serving",
+}
 
 
 def __getattr__(name: str) -> object:

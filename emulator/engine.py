@@ -78,6 +78,7 @@ class Emulator:
         )
         self._queue: collections.deque[_Waiting] = collections.deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._retired: set[Sandbox] = set()  # those that end with their invocations
         self._open = False
         self._said_limit = False
         self._cwd = absolute_path(settings.cwd)
@@ -117,13 +118,29 @@ class Emulator:
             self._alarm.close()
         waiting = list(self._queue)
         self._queue.clear()
-        sandboxes = self._pool.members()
+        sandboxes = [*self._pool.members(), *self._retired]
+        self._retired.clear()
         for sandbox in sandboxes:
             self._pool.remove(sandbox)
         closing = [asyncio.ensure_future(sandbox.close()) for sandbox in sandboxes]
         for entry in waiting:
             entry.job.done(render_unrun(entry.job.invocation.request_id, ClosedError.status, CLOSING.body))
         await asyncio.gather(*closing, *self._tasks)
+
+    def reload(self) -> None:
+        """Begin anew: idle environments are ended, busy ones end with their invocations; the next one finds new ones.
+
+        One is started at once, so that its init's failure, if the function's files are not right yet, is seen.
+        """
+        for sandbox in self._pool.members():
+            idle = self._pool.is_idle(sandbox)
+            self._pool.remove(sandbox)
+            if idle:
+                self._run(sandbox.close())
+            else:
+                self._retired.add(sandbox)
+        if self._open and self._pool.grant_start(1):
+            self._run(self._new_sandbox(_RUNTIME_API_HOST, 0))
 
     async def invoke(self, event: bytes, *, client_context: str | None = None, trace_id: str | None = None) -> Outcome:
         """Run one event and return what came of it, failures of the function included.
@@ -205,6 +222,11 @@ class Emulator:
         """A sandbox has room: for the one that waits longest, if any does."""
         now = self._now()
         self._soon_free.discard(sandbox)
+        if sandbox in self._retired:
+            if sandbox.is_idle:
+                self._retired.discard(sandbox)
+                self._run(sandbox.close())
+            return
         self._pool.give_back(sandbox, now)
         if self._queue:
             self._dispatch()

@@ -9,6 +9,7 @@
     │   ├── TooManyRequestsError      the queue of waiting invocations is full
     │   └── ClosedError               the emulator is not running (any more)
     ├── ProtocolError         a remote peer: bytes that are no HTTP request we accept
+    ├── InvalidAnswerError    the user's code: an answer that is no HTTP response, in the HTTP mode
     └── InternalError         our bug                                                           exit code 70
 
 What goes wrong *inside* an invocation (the handler raises, the runtime dies, time runs out) is no error of
@@ -84,6 +85,10 @@ class ProtocolError(EmulatorError):
     def __init__(self, message: str, *, status: int = 400) -> None:
         super().__init__(message)
         self.status = status
+
+
+class InvalidAnswerError(EmulatorError):
+    """A function's answer is no HTTP response; the text says why, and is for the log, not for the caller."""
 
 
 class InternalError(EmulatorError):

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Callable
 from . import cors, limits
 from .bandwidth import Valve
 from .connection import Handler, HttpServer, ServerOptions
-from .errors import InvokeError, TooManyRequestsError, UsageError
-from .function_url_answer import STREAM_TYPE, Head, InvalidAnswerError, Prelude, parse_result, render_failure
+from .errors import InvalidAnswerError, InvokeError, TooManyRequestsError, UsageError
+from .function_url_answer import STREAM_TYPE, Head, Prelude, parse_result, render_failure
 from .function_url_event import Caller, render_event
 from .http1 import Limits, Response
 from .values import Submission

@@ -19,6 +19,7 @@ import json
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from .errors import InvalidAnswerError
 from .http1 import Response
 from .invoke_api import is_header_value
 
@@ -46,10 +47,6 @@ _OURS = frozenset(
         "upgrade",
     }
 )
-
-
-class InvalidAnswerError(Exception):
-    """The function's answer is no HTTP response; the text says why, and is for the log."""
 
 
 class Head(NamedTuple):

@@ -60,7 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def parse_options(*, http: bool, cors: str | None, proxies: int, health_path: str, drain: float) -> HttpOptions | None:
+def parse_options(
+    *,
+    http: bool,
+    cors: str | None = None,
+    proxies: int = 0,
+    health_path: str = HEALTH_PATH,
+    drain: float = DRAIN_S,
+) -> HttpOptions | None:
     """The options as a value, None without the mode. Raises `UsageError` for values that cannot be right."""
     if not 0 <= proxies <= _PROXIES_LIMIT:
         raise UsageError(f"reading --proxies: found {proxies!r}; give 0 to {_PROXIES_LIMIT}")

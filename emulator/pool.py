@@ -72,6 +72,10 @@ class Pool(Generic[T]):
         """A granted start came to nothing."""
         self.coming -= 1
 
+    def is_idle(self, member: T) -> bool:
+        """Whether it holds no invocation."""
+        return not self._busy.get(member)
+
     def remove(self, member: T) -> None:
         """It is no more."""
         self._busy.pop(member, None)

@@ -158,6 +158,11 @@ class Sandbox:
         """How the running process's memory is limited: "none", "cgroup v2", "cgroup v1" or "rlimit"."""
         return "none" if self._effects is None else self._effects.memory_limit
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has no invocation."""
+        return not self._jobs
+
     def assign(self, job: Job) -> None:
         """Run an invocation; there must be room."""
         self._jobs[job.invocation.request_id] = job

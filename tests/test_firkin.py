@@ -8,8 +8,10 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.conftest import run
@@ -44,7 +46,7 @@ class Serving:
     def _port(self) -> int:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            found = re.search(r"ready: POST http://127\.0\.0\.1:(\d+)/", self.log.read_text())
+            found = re.search(r"ready: (?:POST|open) http://127\.0\.0\.1:(\d+)/", self.log.read_text())
             if found:
                 return int(found[1])
             assert self.process.poll() is None, self.log.read_text()
@@ -268,3 +270,72 @@ def test_an_image_without_its_kind_is_told_how_to_say_it(commands, warm_cache, t
     for place, spelled in (("layout", "oci:layout"), ("image.tar", "tar:image.tar")):
         done = run([commands / "firkin", "run", place, "--port", "0"], cache=warm_cache, cwd=tmp_path)
         assert (done.code, spelled in done.err) == (3, True), done.err
+
+
+def fetch(port: int, path: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+    response = httpx.get(f"http://127.0.0.1:{port}{path}", headers=headers, trust_env=False, timeout=30)
+    return response.status_code, response.content, response.headers
+
+
+PAGE = """\
+import os, time
+
+
+def handler(event, context):
+    time.sleep(float(event.get("queryStringParameters", {}).get("sleep", 0)))
+    return {"statusCode": 200, "headers": {"content-type": "text/html"}, "body": f"<p>VERSION {os.getpid()}</p>"}
+"""
+
+
+def test_a_function_is_a_web_site(function, serve):
+    """With --http a browser can open it, from other sites too if they may."""
+    serving = serve(function(PAGE.replace("VERSION", "one")), "--http", "--cors", "*")
+    status, body, headers = fetch(serving.port, "/", Origin="https://a.example")
+    assert (status, body[:6], headers["content-type"]) == (200, b"<p>one", "text/html")
+    assert headers["access-control-allow-origin"] == "*"
+    assert serving.end() == 0
+
+
+def test_an_edit_is_found_by_the_next_event(function, serve):
+    """With --reload, while the event under way is finished by the old code."""
+    source = function(PAGE.replace("VERSION", "one"))
+    serving = serve(source, "--http", "--reload", "--timeout", "30")
+    assert fetch(serving.port, "/")[1].startswith(b"<p>one")
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(fetch, serving.port, "/?sleep=3")
+        time.sleep(0.3)
+        (source / "app.py").write_text(PAGE.replace("VERSION", "two"))
+        (source / "requirements.txt").write_text("")
+        deadline = time.monotonic() + 30
+        while not fetch(serving.port, "/")[1].startswith(b"<p>two"):
+            assert time.monotonic() < deadline, serving.log.read_text()
+        assert not slow.done()
+        assert slow.result()[1].startswith(b"<p>one")
+    said = serving.log.read_text()
+    assert "changed: app.py, requirements.txt; the next event finds it. To install what requirements.txt says" in said
+
+
+def test_an_edit_that_does_not_work_is_seen_at_once_and_mended_by_the_next(function, serve):
+    """Without waiting for an event."""
+    source = function(PAGE.replace("VERSION", "one"))
+    serving = serve(source, "--http", "--reload")
+    assert fetch(serving.port, "/")[0] == 200
+    (source / "app.py").write_text("import nothing_of_that_name\n")
+    deadline = time.monotonic() + 30
+    while "nothing_of_that_name" not in serving.log.read_text():
+        assert time.monotonic() < deadline, serving.log.read_text()
+        time.sleep(0.02)
+    assert fetch(serving.port, "/")[0] == 502
+    (source / "app.py").write_text(PAGE.replace("VERSION", "two"))
+    while fetch(serving.port, "/")[0] != 200:
+        assert time.monotonic() < deadline, serving.log.read_text()
+
+
+def test_what_run_cannot_do(commands, warm_cache, function, build_image, tmp_path):
+    """An image has no files to watch, and the Invoke API no browsers."""
+    done = build_image(function(), "-q", "--no-prove", "-o", "oci:image")
+    assert done.code == 0, done.err
+    done = firkin(commands, warm_cache, "run", f"oci:{tmp_path}/image", "--reload")
+    assert (done.returncode, "--reload needs a function's folder" in done.stderr) == (2, True)
+    done = firkin(commands, warm_cache, "run", function(), "--cors", "*")
+    assert (done.returncode, "--cors: it needs --http" in done.stderr) == (2, True)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.function_url_answer import InvalidAnswerError, Prelude, parse_result, render_failure
+from emulator.errors import InvalidAnswerError
+from emulator.function_url_answer import Prelude, parse_result, render_failure
 
 
 def answer(**value):

@@ -94,3 +94,15 @@ def test_any_story_keeps_the_bounds(size: int, capacity: int, events: list[str])
         assert len(pool) + coming <= size
         assert all(held.count(member) <= capacity for member in held)
         assert set(held) <= set(pool.members())
+
+
+def test_who_is_idle() -> None:
+    """One that holds no invocation; one that is gone holds none."""
+    pool: Pool[str] = Pool(1)
+    pool.grant_start(1)
+    pool.add("a", 0.0)
+    assert pool.is_idle("a")
+    assert pool.take() == "a"
+    assert not pool.is_idle("a")
+    pool.remove("a")
+    assert pool.is_idle("a")
