@@ -1,20 +1,38 @@
-"""A small web API on FastAPI behind an API Gateway HTTP API: beer casks and what they hold.
+"""A small web site and API on FastAPI: beer casks and what they hold.
 
-Mangum turns the gateway's event (payload format 2.0) into a request for the app, and the app's response
-into the gateway's answer. The app is a plain ASGI app: `uvicorn app:app` serves it too.
+The app itself is the handler: the runtime turns the event of a function URL, or of an API Gateway HTTP API, into a
+request for it, and its response into the answer. It is a plain ASGI app: `uvicorn app:app` serves it too.
 """
 
 from typing import Annotated, Literal
 
 from fastapi import FastAPI, HTTPException, Query, status
-from mangum import Mangum
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 CaskName = Literal["pin", "firkin", "kilderkin", "barrel", "hogshead"]
 PINTS: dict[CaskName, int] = {"pin": 36, "firkin": 72, "kilderkin": 144, "barrel": 288, "hogshead": 432}
 
+PAGE = """\
+<!doctype html>
+<html lang="en">
+<title>Casks</title>
+<h1>Casks</h1>
+<table><thead><tr><th>Cask<th>Pints</thead><tbody id="casks"></tbody></table>
+<script>
+  fetch("casks").then(response => response.json()).then(casks => {
+    for (const cask of casks) {
+      const row = document.getElementById("casks").insertRow();
+      row.insertCell().textContent = cask.name;
+      row.insertCell().textContent = cask.pints;
+    }
+    document.title = `${casks.length} casks`;
+  });
+</script>
+</html>
+"""
+
 app = FastAPI(title="Casks", version="1.0.0")
-handler = Mangum(app, lifespan="off")
 
 
 class Cask(BaseModel):
@@ -35,6 +53,12 @@ class Receipt(Order):
     """An order and how much beer it is."""
 
     pints: int
+
+
+@app.get("/", response_class=HTMLResponse, include_in_schema=False)
+async def show_page() -> str:
+    """Show the casks to people."""
+    return PAGE
 
 
 @app.get("/casks")

@@ -2,9 +2,11 @@
 
 The examples are the first code a newcomer copies, and the functions the builder is shown with. Each handler
 runs in an interpreter of its own, isolated from this environment (`-I -S`), with only its requirements and
-its folder on the path, as in an image. Nothing here imports an example or writes into its folder.
+its folder on the path, as in an image; a web application is run by the runtime, under the emulator.
+Nothing here imports an example or writes into its folder.
 """
 
+import asyncio
 import base64
 import functools
 import hashlib
@@ -24,7 +26,10 @@ import pytest
 import uv
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parents[2] / "examples"
+from emulator import Emulator, Settings
+
+TOP = Path(__file__).parents[2]
+ROOT = TOP / "examples"
 EXAMPLES = ["api", "csv-report", "hello", "thumbnail"]
 PINNED = [name for name in EXAMPLES if (ROOT / name / "requirements.txt").exists()]
 EVENTS = sorted(path for name in EXAMPLES for path in (ROOT / name / "events").glob("*.json"))
@@ -72,6 +77,30 @@ def install(name: str, target: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def web_application(name: str) -> str | None:
+    """The handler that pyproject.toml names, if it is no function called `handler`."""
+    file = ROOT / name / "pyproject.toml"
+    table = tomllib.loads(file.read_text()) if file.exists() else {}
+    return table.get("tool", {}).get("build-image", {}).get("handler")
+
+
+def run_under_the_emulator(name: str, handler: str, target: Path, data: bytes) -> subprocess.CompletedProcess[bytes]:
+    """One call of a web application by our runtime."""
+    command = [sys.executable, "-S", str(TOP / "bootstrap/__main__.py"), handler]
+    environment = {
+        "PATH": "/usr/bin", "PYTHONPATH": str(target), "LAMBDA_TASK_ROOT": str(ROOT / name),
+        "PYTHONPYCACHEPREFIX": f"{target}/.pycache",
+    }  # fmt: skip
+
+    async def story() -> subprocess.CompletedProcess[bytes]:
+        async with Emulator(Settings(command, environment, cwd=str(ROOT / name), timeout_s=60)) as emulator:
+            outcome = await emulator.invoke(data)
+        code = 0 if outcome.function_error is None else 1
+        return subprocess.CompletedProcess(command, code, outcome.payload, outcome.log)
+
+    return asyncio.run(story())
+
+
 @pytest.fixture(scope="session")
 def invoke(tmp_path_factory: pytest.TempPathFactory) -> Invoke:
     """Return `invoke(example, event)`: one call in a fresh interpreter, installing what it needs before."""
@@ -85,6 +114,9 @@ def invoke(tmp_path_factory: pytest.TempPathFactory) -> Invoke:
 
     def call(name: str, event: object) -> subprocess.CompletedProcess[bytes]:
         target = dependencies(name)
+        handler = web_application(name)
+        if handler is not None:
+            return run_under_the_emulator(name, handler, target, json.dumps(event).encode())
         python = [sys.executable, "-I", "-S", "-X", f"pycache_prefix={target}/.pycache", "-c", CALL]
         command = [*python, str(target), str(ROOT / name)]
         data = json.dumps(event).encode()
