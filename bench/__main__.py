@@ -6,11 +6,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import build, runtime
+from bench import build, concurrency, runtime
 from bench.measure import machine
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-SECTIONS = {"build": build.report, "runtime": runtime.report}
+SECTIONS = {"build": build.report, "runtime": runtime.report, "concurrency": concurrency.report}
 RUNS = 7
 
 
