@@ -157,29 +157,37 @@ def render_json(value: object, *, raw_utf8: bool) -> bytes:
 
 def _render_closely(value: object, *, raw_utf8: bool) -> str:
     quote = _json.encode_basestring if raw_utf8 else _json.encode_basestring_ascii
+
+    def quote_text(text: str) -> str:
+        return text if type(text) is Number else quote(text)
+
+    def encode(value: object) -> str:
+        try:
+            return _encode(value, quote, _substitute)
+        except _DecimalMetError:
+            # A `quote` that is not the accelerator's own is called for each string: slow, but digits get by.
+            return _encode(value, quote_text, _substitute_with_decimals)
+
+    return _encode_plainly(value, encode)
+
+
+def _encode_plainly(value: object, encode: "Callable[[object], str]") -> str:
+    """Encode what simplejson encodes and `json` does not, or differently, as what both know."""
     try:
-        text = _encode(value, quote, _substitute)
+        text = encode(value)
         # After encoding, which would have failed on a circular value: this walk comes to an end.
-        if _holds_named_tuple(value):
-            text = _encode(_without_named_tuples(value), quote, _substitute)
-    except _DecimalMetError:
-
-        def quote_text(text: str) -> str:
-            return text if type(text) is Number else quote(text)
-
-        # A `quote` that is not the accelerator's own is called for each string: slow, but digits get by.
-        text = _encode(value, quote_text, _substitute_with_decimals)
-        if _holds_named_tuple(value):
-            text = _encode(_without_named_tuples(value), quote_text, _substitute_with_decimals)
-    return text
+        if not _holds_named_tuple(value):
+            return text
+    except TypeError as error:
+        if not str(error).endswith("not bytes"):  # a dict with such a key
+            raise
+    return encode(_plain(value))
 
 
 def _render_by_package(value: object, *, raw_utf8: bool) -> bytes:
     from .payload_package import encode  # noqa: PLC0415  for interpreters that nobody has seen yet
 
-    text = encode(value, _substitute_with_decimals, raw_utf8=raw_utf8)
-    if _holds_named_tuple(value):
-        text = encode(_without_named_tuples(value), _substitute_with_decimals, raw_utf8=raw_utf8)
+    text = _encode_plainly(value, lambda plain: encode(plain, _substitute_with_decimals, raw_utf8=raw_utf8))
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -200,6 +208,11 @@ def _substitute(value: object) -> object:
         return value.decode()
     if _is_decimal(value):
         raise _DecimalMetError
+    as_dict = getattr(value, "_asdict", None)  # with which simplejson asks everything whether it is a named tuple
+    if callable(as_dict):
+        found = as_dict()
+        if isinstance(found, dict):
+            return found
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
@@ -221,7 +234,7 @@ def _holds_named_tuple(value: object) -> bool:
     level = [value]
     while level:
         for kind in set(map(type, level)):
-            if issubclass(kind, tuple) and hasattr(kind, "_asdict"):
+            if callable(getattr(kind, "_asdict", None)):
                 return True
         groups: list[Iterable[object]] = [item.values() for item in level if isinstance(item, dict)]
         groups += [item for item in level if isinstance(item, (list, tuple))]
@@ -229,14 +242,19 @@ def _holds_named_tuple(value: object) -> bool:
     return False
 
 
-def _without_named_tuples(value: object) -> object:
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        value = value._asdict()
+def _plain(value: object) -> object:
+    as_dict = getattr(value, "_asdict", None)
+    if callable(as_dict):
+        value = as_dict()
     if isinstance(value, dict):
-        return {key: _without_named_tuples(inner) for key, inner in value.items()}
+        return {_plain_key(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_named_tuples(inner) for inner in value]
+        return [_plain(inner) for inner in value]
     return value
+
+
+def _plain_key(key: object) -> object:
+    return key.decode() if isinstance(key, bytes) else key
 
 
 _scan = _make_scanner()
