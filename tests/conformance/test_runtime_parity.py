@@ -62,6 +62,13 @@ SNAP = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
 REGISTER = "from snapshot_restore_py import register_after_restore, register_before_snapshot\n"
 LOG = "import logging"
 CATCH = "\ndef f():\n    try: 1 / 0\n    except ZeroDivisionError: logging.getLogger('a').exception('x %s', 'y')"
+DICT_CONFIG = """
+import logging.config, sys
+logging.config.dictConfig({"version": 1, "disable_existing_loggers": False,
+    "formatters": {"f": {"format": "%(levelname)-8s - %(message)s"}},
+    "handlers": {"h": {"class": "logging.StreamHandler", "formatter": "f", "stream": sys.stdout}},
+    "root": {"level": "CRITICAL", "handlers": ["h"]}})
+"""
 LOGS = "[logging.getLogger('a').log(n, 'n=%s', n, extra={'k': n}) for n in (10, 20, 35, 40, 50)]"
 CASES = {
     "echo": returns("event", Event(b'{"a": [1, 2.5, null, true, "x"]}'), Event(b"[]")),
@@ -71,6 +78,7 @@ CASES = {
         "event", Event('"\u00e9"'.encode()), environment={"AWS_EXECUTION_ENV": "AWS_Lambda_python3.12"}
     ),
     "lone surrogate": returns("'\\ud800'"),
+    "NaN comes": returns("repr(event)", Event(b"[NaN]"), under_rie=False),
     "NaN": returns("[float('nan'), float('inf')]"),
     "floats": returns("[1e16, 1e-7, 0.1, -0.0, 1e400]"),
     "big integer": returns("event", Event(b"123456789012345678901234567890")),
@@ -88,11 +96,14 @@ CASES = {
     "circular": does("a = []; a.append(a); return a"),
     "enum": returns("E.A", before="import enum\nclass E(enum.Enum): A = 1"),
     "string enum": returns("E.A", before="import enum\nclass E(str, enum.Enum): A = 'a'"),
+    "_asdict": returns("[J()]", before="class J:\n    def _asdict(self): return {'a': 1}", under_rie=False),
+    "bytes key": returns("{b'k': 1}", under_rie=False),
     "for_json": returns("J()", before="class J:\n    def for_json(self): return 1"),
     "malformed event": returns("1", Event(b'{"a": nope}')),
     "empty event": returns("1", Event(b"")),
     "event with BOM": returns("event", Event(b"\xef\xbb\xbf1")),
     "event not UTF-8": returns("event", Event(b'"\xff"')),
+    "malformed identity": returns("1", with_header("Cognito-Identity", "nope"), under_rie=False),
     "malformed client context": returns("1", with_header("Client-Context", "{"), under_rie=False),
     "context": returns(
         "[repr(context), context.memory_limit_in_mb]",
@@ -130,6 +141,18 @@ CASES = {
     "logs": does(LOGS, before=LOG + "\nlogging.error('cold')"),
     "logs at level": does(LOGS, before=LOG, environment={"AWS_LAMBDA_LOG_LEVEL": "ERROR"}),
     "logs JSON": does(LOGS, before=LOG + "\nlogging.error('cold')", environment=JSON),
+    "logs at TRACE": does(LOGS, before=LOG, environment={"AWS_LAMBDA_LOG_LEVEL": "TRACE"}),
+    "logs at WARN as JSON": does(LOGS, before=LOG, environment={**JSON, "AWS_LAMBDA_LOG_LEVEL": "warn"}),
+    "logs at FATAL as JSON": does(LOGS, before=LOG, environment={**JSON, "AWS_LAMBDA_LOG_LEVEL": "FATAL"}),
+    "logs at no known level": does(LOGS, before=LOG, environment={**JSON, "AWS_LAMBDA_LOG_LEVEL": "LOUD"}),
+    "logs at a level of its own": does(LOGS, before=LOG + "\nlogging.getLogger().setLevel(50)", environment=JSON),
+    "logs by dictConfig": does(LOGS, before=LOG + DICT_CONFIG, environment=JSON),
+    "logs for a tenant as JSON": does(LOGS, with_header("Aws-Tenant-Id", "t"), before=LOG, environment=JSON),
+    "logs odd values as JSON": does("logging.error({'a': {1}}, extra={'b': object})", before=LOG, environment=JSON),
+    "logs several lines": does("logging.error('a\\n  b')", before=LOG),
+    "logs with a format of its own": does(
+        LOGS, before=LOG + "\nlogging.root.handlers[0].setFormatter(logging.Formatter('%(aws_request_id)s %(msg)s'))"
+    ),
     "logs a dict as JSON": does("logging.error({'a': '\\u00e9'})", before=LOG, environment=JSON),
     "logs an exception as JSON": does("f()", before=LOG + CATCH, environment=JSON),
     "logs no exception as JSON": does("logging.exception('x')", before=LOG, environment=JSON),
