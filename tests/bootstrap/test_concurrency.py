@@ -79,6 +79,9 @@ async def stream_asynchronously(event, context):
     yield context.aws_request_id
     await asyncio.sleep(0)
     yield b"!"
+def lazy(event, context):
+    async def later(): return context.aws_request_id
+    return later()
 async def asgi(scope, receive, send):
     if scope["type"] == "lifespan": return
     await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -154,6 +157,7 @@ def test_an_asynchronous_handler_runs_in_the_main_thread_and_a_plain_one_does_no
     [
         ("app.stream", "request-0!"),
         ("app.stream_asynchronously", "request-0!"),
+        ("app.lazy", "request-0"),
         ("app.asgi", "/my/path"),
         ("app.wsgi", None),
         ("exec:./tool", "request-0"),
@@ -170,7 +174,7 @@ def test_every_kind_of_handler_works_or_is_refused(folder, mode, handler, expect
         running_pool(folder, server, concurrency=2, mode=mode, handler=handler) as process,
     ):
         (answer,) = server.wait_for_answers(1)[:1]
-        if mode == "loop" and handler in ("app.stream", "app.wsgi"):
+        if mode == "loop" and handler in ("app.stream", "app.lazy", "app.wsgi"):
             assert json.loads(answer.body)["errorType"] == "Runtime.UnsuitableHandler"
             assert "Write it as `async def`, or set threads or processes." in json.loads(answer.body)["errorMessage"]
             assert end(process, number=0)[0] == 1

@@ -169,3 +169,23 @@ def test_only_ours_replaces_a_dead_worker(tmp_path, awslambdaric_python: str) ->
                 code, _, _ = end(process)
             seen_of.append((code, [answer.path.rpartition("/")[2] for answer in server.answers]))
     assert seen_of == [(0, []), (143, ["error"])]
+
+
+def test_only_ours_hands_sigterm_on(tmp_path, awslambdaric_python: str) -> None:
+    """Theirs ends the process that waits, and leaves its workers asking for events."""
+    write_function(
+        tmp_path, app="import atexit\natexit.register(print, 'bye', flush=True)\ndef handler(event, context): pass"
+    )
+    codes, printed = [], []
+    for command in commands(awslambdaric_python):
+        with (
+            ConcurrentServer([], polls=1, folder=tmp_path) as server,
+            running_pool(tmp_path, server, concurrency=2, command=command) as process,
+        ):
+            server.wait_for(lambda s: s.polls_open == 2)
+            process.terminate()
+            codes.append(process.wait(20))
+            printed.append(server.log.count("bye"))
+        (tmp_path / "log.sock").unlink()
+    assert codes == [-15, 143]
+    assert printed == [0, 2]
