@@ -6,6 +6,7 @@ the console only; the command line decides what goes to stdout.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from builder.assemble import Assembled, AssembledLayer, assemble
@@ -20,7 +21,16 @@ from builder.interpreter import ARCHITECTURES, Interpreter, observe_interpreter
 from builder.labels import image_labels, parse_pairs
 from builder.left_out import with_left_out
 from builder.observe import make_plan, moved, observe_function, observe_packages
-from builder.outputs import Output, check_outputs, inside, parse_output, parse_reference, write_index, write_output
+from builder.outputs import (
+    Output,
+    check_outputs,
+    inside,
+    parse_output,
+    parse_reference,
+    write_index,
+    write_output,
+    write_package,
+)
 from builder.plan import Plan
 from builder.platforms import each_platform, is_one_of_several, named_outputs, named_reference
 from builder.project import Event, check_folder, name_of, read_events
@@ -171,6 +181,7 @@ class Result:
     method: str
     answers: tuple[Mapping[str, object], ...]
     steps: tuple[tuple[str, float], ...]  # names and seconds
+    package: Path | None = None
 
     @property
     def digest(self) -> str:
@@ -189,7 +200,10 @@ def build(config: Config, cache: Cache, console: Console, *, environment: Mappin
     with console.step("write"):
         for result in made:
             for output in result.prepared.outputs:
-                write_output(output, result.assembled.image, result.prepared.reference, cache)
+                if result.package and output.kind == "zip":
+                    write_package(output, result.package)
+                else:
+                    write_output(output, result.assembled.image, result.prepared.reference, cache)
         if config.index:
             _write_indexes(made, console)
     for result in made:
@@ -218,7 +232,28 @@ def _make(config: Config, cache: Cache, console: Console, *, environment: Mappin
         method, answers, log = _prove(prepared, assembled, cache, console)
     with console.step("check"):
         _check(prepared, assembled, cache, console, log=log)
-    return Result(prepared, assembled, method, answers, tuple(console.timings[before:]))
+    package = None
+    if any(output.kind == "zip" for output in prepared.outputs):
+        with console.step("package"):
+            package = _package(prepared, assembled, cache, console)
+    return Result(prepared, assembled, method, answers, tuple(console.timings[before:]), package)
+
+
+def _package(prepared: Prepared, assembled: Assembled, cache: Cache, console: Console) -> Path:
+    """The deployment package, proven; it stays in the cache."""
+    from builder.package import make_package
+
+    plan = prepared.plan
+    package = make_package(assembled.image, plan, prepared.interpreter.glibc, cache)
+    if prepared.config.prove:
+        from builder.prove.package import prove_package
+
+        proof = prove_package(package, prepared.events, cache, handler=plan.handler, architecture=plan.architecture)
+        if proof is None:
+            console.warn("the zip is not proven: this machine has no sandbox in which it could lie at /var/task")
+        else:
+            console.say(f"proven as a zip too, {proof.described}")
+    return package
 
 
 def assemble_prepared(prepared: Prepared, cache: Cache, console: Console) -> Assembled:

@@ -145,7 +145,7 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
     multiple=True,
     metavar="KIND:PLACE",
     envvar="BUILD_IMAGE_OUTPUT",
-    help="oci:DIR, tar:FILE, docker or rootfs:DIR; else oci:dist/NAME. Repeatable.",
+    help="oci:DIR, tar:FILE, docker, rootfs:DIR or zip:FILE; else oci:dist/NAME. Repeatable.",
 )
 @click.option("--load", is_flag=True, help="The same as -o docker.")
 @click.option("--push", is_flag=True, help="Push the image to the registry that --tag names, with SBOM and provenance.")
@@ -337,6 +337,21 @@ def _firkin() -> None:
 
 
 _firkin.add_command(_build, "build")
+
+
+@_firkin.command("bases")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print them as one JSON object, with the sources of what is said."
+)
+def _bases(*, as_json: bool) -> None:
+    """List the bases that are known: their names, where their Python is, their C library."""
+    from builder.bases import known_bases
+    from builder.bases.known import render_bases
+
+    if as_json:
+        print_json({"bases": [base.describe() for base in known_bases()]})
+    else:
+        print_bytes(render_bases(known_bases()).encode())
 
 
 @_firkin.command("init")

@@ -4,6 +4,7 @@ Every output is written aside and renamed, so what stands under the asked name i
 what is in the image.
 """
 
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,12 +28,13 @@ from builder.oci import (
     write_index_layout,
     write_layout,
 )
-from builder.oci.aside import folder_aside
+from builder.oci.aside import folder_aside, pending_file
 from builder.patterns import exactly
 
-_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257  # POSIX pax, ustar header block
+# What a file begins with that an earlier build may have written, and at which byte: POSIX pax, APPNOTE 4.3.7.
+_MAGICS = {"tar": (b"ustar", 257), "zip": (b"PK\x03\x04", 0)}
 
-KINDS = ("oci", "tar", "docker", "rootfs")
+KINDS = ("oci", "tar", "docker", "rootfs", "zip")
 
 # What a folder must hold for us to replace it: an image layout, or a root file system that we wrote.
 _MARKS = {"oci": "oci-layout", "rootfs": "var/runtime/bootstrap/__main__.py"}
@@ -56,7 +58,7 @@ def parse_output(text: str, *, origin: str = "--output") -> Output:
     kind, colon, target = text.partition(":")
     if kind not in KINDS or (kind == "docker") != (not target) or (colon and not target) or "\0" in target:
         raise OutputError(
-            f"reading {origin}: {text!r} is none of oci:DIR, tar:FILE, docker, rootfs:DIR",
+            f"reading {origin}: {text!r} is none of oci:DIR, tar:FILE, docker, rootfs:DIR, zip:FILE",
             hint="For example -o tar:image.tar.",
         )
     return Output(kind, target)
@@ -102,12 +104,11 @@ def check_outputs(outputs: Iterable[Output]) -> None:
 
 def _check_target(output: Output) -> None:
     target = Path(output.target)
-    if output.kind == "tar" and target.is_dir():
+    if output.kind in _MAGICS and target.is_dir():
         raise OutputError(f"writing {output}: {output.target!r} is a folder", hint="Name a file in it.")
-    if output.kind == "tar" and target.exists() and not _is_tar(target):
-        raise OutputError(
-            f"writing {output}: {output.target!r} is there and is no image archive", hint="Name a new file."
-        )
+    if output.kind in _MAGICS and target.exists() and not _begins_as(target, *_MAGICS[output.kind]):
+        what = "image archive" if output.kind == "tar" else "zip"
+        raise OutputError(f"writing {output}: {output.target!r} is there and is no {what}", hint="Name a new file.")
     mark = _MARKS.get(output.kind)
     if mark is None or not target.exists():
         return
@@ -118,11 +119,21 @@ def _check_target(output: Output) -> None:
         )
 
 
-def _is_tar(file: Path) -> bool:
-    """Whether a file is empty or begins as a tar does: what an earlier build wrote may be replaced, nothing else."""
+def _begins_as(file: Path, magic: bytes, at: int) -> bool:
+    """Whether a file is empty or begins so: what an earlier build wrote may be replaced, nothing else."""
     with file.open("rb") as opened:
-        head = opened.read(_TAR_MAGIC_AT + len(_TAR_MAGIC))
-    return not head or head[_TAR_MAGIC_AT:] == _TAR_MAGIC
+        head = opened.read(at + len(magic))
+    return not head or head[at:] == magic
+
+
+def write_package(output: Output, package: Path) -> None:
+    """Write a deployment package that is in the cache to `zip:FILE`. Raises OutputError."""
+    target = Path(output.target)
+    with disk(f"writing {output}", otherwise="What stood there before is untouched."):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with pending_file(target.resolve()) as pending, package.open("rb") as file:
+            shutil.copyfileobj(file, pending.file)
+            pending.become(target.resolve(), durable=True)
 
 
 def write_output(output: Output, image: Image, reference: str, cache: Cache) -> None:

@@ -5,7 +5,7 @@ is said about a base. What is in an image is always looked up in the image.
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -78,3 +78,16 @@ def _takes(base: KnownBase, tag: str) -> bool:
 def python_folders() -> Iterable[str]:
     """Where known bases keep their Python."""
     return dict.fromkeys(base.python for base in known_bases() if base.python)
+
+
+def render_bases(bases: Sequence[KnownBase]) -> str:
+    """The bases as a table for people, each with its notes in a line below."""
+    rows = [("BASE", "PYTHON", "LIBC"), *((_reference(base), base.python or "none", base.libc) for base in bases)]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    lines = [f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}".rstrip() for row in rows]
+    notes = ["", *(f"    {base.notes}" for base in bases)]
+    return "".join(f"{line}\n{note}\n" if note else f"{line}\n" for line, note in zip(lines, notes, strict=True))
+
+
+def _reference(base: KnownBase) -> str:
+    return f"{base.reference}:{base.tags[0]}" if base.tags else base.reference

@@ -45,6 +45,7 @@ from builder.oci.reference import Reference
 from builder.oci.streams import CheckedBlob, Sink, Source
 from builder.oci.tar_writer import write_tar
 from builder.oci.unpack import Unpacked, unpack
+from builder.oci.zip_file import unpack_zip, write_zip
 
 __all__ = [
     "AccessError",
@@ -84,9 +85,11 @@ __all__ = [
     "read_archive",
     "read_layout",
     "unpack",
+    "unpack_zip",
     "write_archive",
     "write_index_layout",
     "write_layer",
     "write_layout",
     "write_tar",
+    "write_zip",
 ]
