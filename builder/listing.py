@@ -87,7 +87,7 @@ def list_inside(tree: Tree, folder: str, *, skip: frozenset[str] = frozenset()) 
 
 def _is_on(way: tuple[str, ...], folder: str) -> bool:
     """Whether a folder is one of those that were walked through, or holds one of them."""
-    return any(f"{step}/".startswith(f"{folder}/") for step in way)
+    return any(f"{step}/".startswith(f"{folder.rstrip('/')}/") for step in way)
 
 
 def leads_back(link: str) -> bool:

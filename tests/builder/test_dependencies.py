@@ -19,8 +19,8 @@ import pytest
 from builder import dependencies
 from builder.cache import Cache
 from builder.config import read_pyproject
-from builder.dependencies import DECLARATIONS, Declaration, find_declaration, install
-from builder.errors import DependencyError
+from builder.dependencies import _UV_GLIBC_MINORS, DECLARATIONS, Declaration, find_declaration, install, target_options
+from builder.errors import BaseError, DependencyError
 from builder.interpreter import Interpreter, observe_interpreter, uv_program
 from tests.conftest import elsewhere
 
@@ -482,3 +482,41 @@ def test_the_key_knows_the_interpreter_and_uvs_settings(write, cache: Cache, thi
         )[1]
         != base
     )
+
+
+BASE = Interpreter("/usr/bin/python3.11", (3, 11), "3.11.2", "/usr/lib/python3.11", "x86_64", "2.36", "", "cpython",
+                   gil=True, root="/base")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "version", "platform"),
+    [
+        ({}, "3.11.2", "x86_64-manylinux_2_36"),
+        ({"glibc": "2.26"}, "3.11.2", "x86_64-manylinux_2_17"),
+        ({"glibc": "2.28"}, "3.11.2", "x86_64-manylinux_2_28"),
+        ({"glibc": "2.99", "machine": "aarch64"}, "3.11.2", "aarch64-manylinux_2_40"),
+        ({"glibc": "", "musl": "1.2.3"}, "3.11.2", "x86_64-unknown-linux-musl"),
+        ({"glibc": "", "musl": "1.2.5", "machine": "aarch64"}, "3.11.2", "aarch64-unknown-linux-musl"),
+        ({"glibc": "", "full_version": "3.13"}, "3.13", "x86_64-manylinux_2_17"),
+    ],
+)
+def test_a_bases_libc_decides_which_wheels_are_taken(facts, version, platform):
+    """The newest platform that uv knows by name and the base's libc can load."""
+    assert target_options(replace(BASE, **facts)) == ["--python-version", version, "--python-platform", platform]
+
+
+@pytest.mark.parametrize("facts", [{"glibc": "2.12"}, {"glibc": "", "musl": "1.1.24"}])
+def test_a_base_too_old_for_any_wheel_is_refused(facts):
+    with pytest.raises(BaseError, match="wheels are made for"):
+        target_options(replace(BASE, **facts))
+
+
+def test_uv_knows_every_platform_that_is_asked_of_it():
+    """Its own list, of both architectures."""
+    known = subprocess.run(
+        [uv_program(), "pip", "install", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    for machine in ("x86_64", "aarch64"):
+        for minor in _UV_GLIBC_MINORS:
+            assert f"{machine}-manylinux_2_{minor}" in known
+        assert f"{machine}-unknown-linux-musl" in known

@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
-from builder.listing import digest_of, leads_back, list_files, listed
+import pytest
+
+from builder import listing
+from builder.elf import Tree
+from builder.errors import BaseError
+from builder.listing import digest_of, leads_back, list_files, list_inside, listed
 
 
 def test_files_are_listed_by_path_with_size_and_mode(write):
@@ -45,3 +50,29 @@ def test_a_digest_tells_content_from_content(tmp_path: Path):
     file.write_bytes(b"abc")
     assert digest_of(str(file)) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert listed("p", str(file)).size == 3
+
+
+def test_a_tree_of_others_is_listed_as_a_process_inside_it_would_see_it(write, tmp_path):
+    """Absolute links start at the tree's root; what leads out of it or in circles is not there."""
+    (tmp_path / "secret").write_text("precious")
+    root = write({"lib/a.py": "a", "lib/sub/b.py": "b", "etc/c.py": "c", "lib/__pycache__/x": ""}, "root")
+    for name, target in (
+        ("lib/c.py", "/etc/c.py"), ("lib/out.py", str(tmp_path / "secret")), ("lib/up.py", "../../secret"),
+        ("lib/up", ".."), ("lib/self", "."), ("lib/sub/again", "/lib/sub"), ("lib/etc", "/etc"), ("link", "lib"),
+    ):  # fmt: skip
+        (root / name).symlink_to(target)
+    found = list_inside(Tree(root), "/link", skip=frozenset({"__pycache__"}))
+    assert [file.path for file in found] == ["a.py", "c.py", "etc/c.py", "sub/b.py"]
+    assert found[1].source == str(root / "etc/c.py")
+    assert list_inside(Tree(root), "/nowhere") == []
+
+
+def test_links_that_multiply_are_ended(write, monkeypatch):
+    """Sixteen folders that link to each other have more paths than anybody can walk."""
+    monkeypatch.setattr(listing, "MAX_VISITS", 2000)
+    root = write({f"d{number}/f": "" for number in range(16)}, "root")
+    for one in range(16):
+        for other in range(16):
+            (root / f"d{one}" / f"to{other}").symlink_to(f"/d{other}")
+    with pytest.raises(BaseError, match="more than 2000 files and folders, links followed"):
+        list_inside(Tree(root), "/")

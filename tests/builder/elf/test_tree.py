@@ -68,3 +68,16 @@ def test_a_folder_is_no_file(tree):
     assert tree.is_dir("/usr/lib")
     assert not tree.is_dir("/usr/lib/liba.so.1.2")
     assert not tree.is_dir("/absent")
+
+
+def test_folders_of_this_machine_stand_at_other_places(tree, tmp_path):
+    """Packages that a layer will add are seen where they will be, whether the tree has that folder or not."""
+    (tmp_path / "packages/own").mkdir(parents=True)
+    (tmp_path / "packages/own/m.so").write_text("m")
+    (tmp_path / "packages/link.so").symlink_to("/usr/lib/liba.so.1.2")
+    seen = Tree(tree.root, {"/opt/python": tmp_path / "packages"})
+    assert seen.maybe_file("/opt/python/own/m.so") == tmp_path / "packages/own/m.so"
+    assert seen.maybe_file("/opt/python/link.so") == tree.root / "usr/lib/liba.so.1.2"
+    assert seen.is_dir("/opt/python")
+    assert seen.maybe_file("/opt/pythons/own/m.so") is None
+    assert seen.maybe_file("/usr/lib/liba.so.1.2") == tree.root / "usr/lib/liba.so.1.2"
