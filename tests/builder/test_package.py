@@ -1,5 +1,6 @@
 """Where the files of an image lie in a deployment package, and what stops one."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_function_with_a_bootstrap_of_its_own_is_refused(image, cache, name):
 def test_lambdas_limits_are_errors_with_what_to_do(image, cache, monkeypatch, limit, words):
     monkeypatch.setattr(package, limit, 1024**2)
     with pytest.raises(OutputError, match=rf"it has \d\.\d MB {words}, and Lambda takes 1 MB") as caught:
-        make_package(image(app=b""), PLAN, "2.36", cache)
+        make_package(image(app=os.urandom(2 * 1024**2)), PLAN, "2.36", cache)
     assert "deploy an image" in caught.value.hint
     assert not list(cache.folder.glob("trees/packages/*"))
 
