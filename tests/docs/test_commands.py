@@ -1,6 +1,7 @@
 """Every command in the docs works: the `sh` blocks of a page are run in order, in one shell, in a copy of the examples.
 
-A comment before a block says what it needs (`<!-- needs: docker -->`) or why it is not run here (`<!-- not run … -->`).
+A comment before a block says what it needs, Docker or a program (`<!-- needs: docker -->`, `<!-- needs: skopeo -->`),
+or why it is not run here (`<!-- not run … -->`).
 """
 
 import os
@@ -12,6 +13,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import unavailable
 
 TOP = Path(__file__).parents[2]
 PAGES = [TOP / "README.md", TOP / "docs" / "tutorial.md", *sorted((TOP / "docs" / "how-to").glob("*.md"))]
@@ -36,26 +39,33 @@ def script(page: Path) -> str:
     """The page as one shell script, on ports and under names of its own so that pages can run at the same time."""
     wanted = [commands for note, commands in blocks(page) if not note.startswith("not run")]
     text = "set -eu\nset -m\n" + "".join(wanted)
-    for port, own in zip(("8080", "9000"), free_ports(2), strict=True):
+    for port, own in zip(("8080", "9000", "5000"), free_ports(3), strict=True):
         text = text.replace(f"--port {port}", f"--port {own}").replace(f"-p {port}:", f"-p 127.0.0.1:{own}:")
+        text = text.replace(f"localhost:{port}", f"localhost:{own}").replace(f"localhost/{port}", f"localhost/{own}")
     # `firkin invoke` without --port means 8080, which the page's own function does not have here.
     port = re.search(r"firkin run \S+ --port (\d+)", text)
     return re.sub(r"firkin invoke(?!.*--port)", f"firkin invoke --port {port[1]}" if port else "firkin invoke", text)
 
 
-def needs_docker(page: Path) -> bool:
-    """Whether a block of the page says so."""
-    return any(note.startswith("needs: docker") for note, _ in blocks(page))
+def needs(page: Path) -> set[str]:
+    """What the blocks of the page say they need."""
+    return {note.partition(": ")[2].strip() for note, _ in blocks(page) if note.startswith("needs: ")}
+
+
+def marked(page: Path):
+    """A page as a parameter."""
+    return pytest.param(page, marks=pytest.mark.docker if "docker" in needs(page) else (), id=page.stem)
 
 
 @pytest.mark.network
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=pytest.mark.docker if needs_docker(page) else (), id=page.stem) for page in PAGES]
-)
+@pytest.mark.parametrize("page", [marked(page) for page in PAGES])
 def test_the_commands_of_a_page_work(page, tmp_path, request):
     """A person who types the page from top to bottom gets no error."""
-    if needs_docker(page):
-        request.getfixturevalue("docker")
+    for name in needs(page):
+        if name == "docker":
+            request.getfixturevalue("docker")
+        elif shutil.which(name) is None:
+            unavailable(f"{name} is not installed: scripts/engines installs it")
     shutil.copytree(TOP / "examples", tmp_path / "examples")
     (tmp_path / "dist").mkdir()
     environment = os.environ | {
@@ -75,7 +85,7 @@ def test_pages_have_commands():
         "README": 6, "build-in-ci": 5, "move-from-awslambdaric": 2, "move-from-a-dockerfile": 3, "tutorial": 8,
         "when-a-build-fails": 2, "keep-what-traffic-needs": 2,
         "run-a-web-application": 1, "stream-a-response": 2, "use-another-language": 1, "write-an-async-handler": 1,
-        "use-snapstart-hooks": 0,
+        "use-snapstart-hooks": 0, "push-to-a-registry": 7,
     }  # fmt: skip
 
 
