@@ -108,3 +108,18 @@ def test_a_base_without_python_is_refused_with_what_was_looked_for(build, functi
     assert "/usr/bin/python3 is a script, not the interpreter itself" in done.err
     assert "firkin bases" in done.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_base_out_of_a_registry_is_mounted_where_the_image_goes(build, base, function, registry, skopeo, tmp_path):
+    """The base is pulled by its name; in the same registry its layers are mounted and only ours are sent."""
+    place = f"{registry.host}/bases/python"
+    run([skopeo, "copy", "--dest-tls-verify=false", f"oci:{base}", f"docker://{place}:1"])
+    named = ("--base", f"{place}:1", "--insecure-registry", registry.host, "--no-prove")
+    with registry.counted() as requests:
+        done = build(function(), *named, "--push", "-t", f"{registry.host}/bases/function:1", "--json")
+    assert done.code == 0, done.err
+    pushed = json.loads(done.out)["pushed"]
+    assert pushed["blobs_mounted"] == len(read_layout(base).layers)
+    assert pushed["blobs_uploaded"] > 0
+    posts = [path for method, path, _ in requests if method == "POST" and "mount=" in path]
+    assert all("from=bases/python" in path for path in posts)

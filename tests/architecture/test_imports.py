@@ -1,6 +1,7 @@
 """Who may import whom: ARCHITECTURE.md's rules, read from the source."""
 
 import ast
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -108,3 +109,10 @@ def test_there_is_one_archive_writer():
 def test_images_is_data():
     """images/ holds no Python."""
     assert list((TOP / "images").rglob("*.py")) == []
+
+
+def test_httpx_is_loaded_only_where_a_registry_is_named():
+    """A build that talks to no registry does not pay for a client: images and layouts load without it."""
+    code = "import sys, builder.oci, builder.registry; print(sorted({'httpx', 'asyncio'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=TOP)
+    assert done.stdout == "[]\n"

@@ -191,3 +191,23 @@ def test_a_tag_that_does_not_arrive_leaves_the_old_image(image, other, pusher, p
     with pytest.raises(NotFoundError):
         pusher(replace(broken, blobs=Gone()), f"{repository}:1")
     assert puller(f"{repository}:1").image.digest == image.digest
+
+
+def test_a_registry_with_referrers_lists_them_itself(fake, image, pusher):
+    """No tag is needed; a second push reads the list and sends nothing."""
+    fake.has_referrers = True
+    pushed = pusher(image, f"{fake.host}/a:1", artifacts=[SBOM, PROVENANCE])
+    assert not any(tag.startswith("sha256-") for tag in fake.manifests)
+    assert all(str(digest) in fake.manifests for digest in pushed.artifacts)
+    fake.requests.clear()
+    assert pusher(image, f"{fake.host}/a:1", artifacts=[SBOM, PROVENANCE]).artifacts == pushed.artifacts
+    assert fake.methods() == ["HEAD", "GET"]
+
+
+@pytest.mark.parametrize("body", [b"<html>a page for everything</html>", b"[]", b'{"manifests": 5}', b"{}"])
+def test_a_list_of_referrers_that_is_none_is_made_anew(fake, image, pusher, body):
+    """A server that answers every unknown address with 200 has no referrers API."""
+    fake.faults["GET", "referrers"] = lambda handler: handler.answer(200, body)
+    pushed = pusher(image, f"{fake.host}/a:1", artifacts=[SBOM])
+    _, data = fake.manifests[str(image.digest).replace(":", "-")]
+    assert [entry["digest"] for entry in json.loads(data)["manifests"]] == [str(pushed.artifacts[0])]
