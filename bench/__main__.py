@@ -6,11 +6,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import build, concurrency, runtime
+from bench import build, concurrency, emulator, runtime
 from bench.measure import machine
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-SECTIONS = {"build": build.report, "runtime": runtime.report, "concurrency": concurrency.report}
+SECTIONS = {
+    "build": build.report,
+    "runtime": runtime.report,
+    "concurrency": concurrency.report,
+    "emulator": emulator.report,
+}
 RUNS = 7
 
 

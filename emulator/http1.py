@@ -225,6 +225,8 @@ class RequestParser:
 
     def _parse_head(self) -> _Head | None:
         buffer = self._buffer
+        if not buffer:
+            return None
         while buffer.startswith(b"\r\n"):  # RFC 9112 2.2: empty lines before a request line are ignored
             del buffer[:2]
         end = buffer.find(b"\r\n\r\n", max(0, self._searched - 3))
@@ -455,15 +457,11 @@ def render_head(response: Response, *, date: str = "", keep_alive: bool = True) 
 
 
 def _render_head(response: Response, *, date: str, keep_alive: bool, framing: str) -> bytes:
-    head = [f"HTTP/1.1 {response.status} {REASONS.get(response.status, 'Unknown')}\r\n"]
-    if date:
-        head.append(f"Date: {date}\r\n")
-    head.extend([f"{name}: {value}\r\n" for name, value in response.headers])
-    if not keep_alive:
-        head.append("Connection: close\r\n")
-    head.append(framing)
-    head.append("\r\n")
-    return "".join(head).encode("latin-1")
+    fields = "".join([f"{name}: {value}\r\n" for name, value in response.headers])
+    dated = f"Date: {date}\r\n" if date else ""
+    ending = "" if keep_alive else "Connection: close\r\n"
+    status = f"{response.status} {REASONS.get(response.status, 'Unknown')}"
+    return f"HTTP/1.1 {status}\r\n{dated}{fields}{ending}{framing}\r\n".encode("latin-1")
 
 
 def render_begin(response: Response, *, date: str = "", keep_alive: bool = True, chunked: bool = True) -> bytes:

@@ -99,7 +99,7 @@ def _invoke_ready(environment: Environment, now: float) -> Step:
     if environment.poll is None or running.invocation is None:
         raise InternalError("a ready environment without a poll")
     deliver = Deliver(environment.poll, running.invocation, now + environment.timeout_s)
-    return Step(running._replace(poll=None), (*effects, deliver))
+    return Step(running, (*effects, deliver))
 
 
 def _invoke_absent(environment: Environment, now: float) -> Step:
@@ -114,7 +114,7 @@ def _invoke_impossible(environment: Environment, now: float) -> Step:
 
 def _begin(environment: Environment, now: float) -> Step:
     """Start the invocation's clock on an initialised runtime."""
-    running = environment._replace(state=State.RUNNING, clock_s=now, announced=True)
+    running = environment._replace(state=State.RUNNING, clock_s=now, announced=True, poll=None)
     if running.invocation is None:
         raise InternalError("beginning without an invocation")
     return Step(running, (Announce(running.invocation), SetTimer(environment.timeout_s)))
@@ -208,7 +208,7 @@ def _next_responded(environment: Environment, call: int, now: float) -> Step:
     if environment.answer is None:
         raise InternalError("responded without an answer")
     result = _result(environment, now, _OK, environment.answer)
-    return Step(_idle(environment)._replace(state=State.READY, poll=call), (_NO_TIMER, Finish(result)))
+    return Step(_idle(environment, state=State.READY, poll=call), (_NO_TIMER, Finish(result)))
 
 
 _NEXT: Mapping[State, Callable[[Environment, int, float], Step]] = {
@@ -284,13 +284,10 @@ def _post_running(environment: Environment, post: Post) -> Step:
     if not post.mode_known:
         jammed = environment._replace(state=State.JAMMED, answer=answers.INVALID_RESPONSE_MODE)
         return Step(jammed, (Reply(post.call, answers.INVALID_FUNCTION_RESPONSE_MODE),))
-    responded = environment._replace(state=State.RESPONDED)
     if post.size > limits.PAYLOAD_LIMIT_BYTES:
-        return Step(
-            responded._replace(answer=answers.RESPONSE_TOO_LARGE),
-            (Reply(post.call, answers.ENTITY_TOO_LARGE),),
-        )
-    return _accepted(responded._replace(answer=post.answer), post)
+        refused = environment._replace(state=State.RESPONDED, answer=answers.RESPONSE_TOO_LARGE)
+        return Step(refused, (Reply(post.call, answers.ENTITY_TOO_LARGE),))
+    return _accepted(environment._replace(state=State.RESPONDED, answer=post.answer), post)
 
 
 def _accepted(environment: Environment, post: Post) -> Step:
@@ -470,7 +467,7 @@ def on_out_of_memory(environment: Environment, now: float) -> Step:
     answer = answers.out_of_memory(invocation.request_id)
     finish = Finish(_result(environment, now, 502, answer, report_status="error"))
     note = Note(f"RequestId: {invocation.request_id} Error: {answers.KILLED}\n{answer.error_type}")
-    return Step(_idle(environment)._replace(state=State.STOPPING), (_NO_TIMER, Kill(), note, finish))
+    return Step(_idle(environment, state=State.STOPPING), (_NO_TIMER, Kill(), note, finish))
 
 
 def on_close(environment: Environment, now: float) -> Step:
@@ -480,21 +477,21 @@ def on_close(environment: Environment, now: float) -> Step:
     effects: tuple[Effect, ...] = (_NO_TIMER, Terminate())
     if environment.invocation is not None:
         effects = (*effects, Finish(_result(environment, now, 503, answers.CLOSING, report_status="error")))
-    return Step(_idle(environment)._replace(state=State.CLOSED), effects)
+    return Step(_idle(environment, state=State.CLOSED), effects)
 
 
 # results ----------------------------------------------------------------------------------------------------
 
 
-def _idle(environment: Environment) -> Environment:
-    """The environment without its invocation; down, unless the caller knows better."""
+def _idle(environment: Environment, *, state: State = State.DOWN, poll: int | None = None) -> Environment:
+    """The environment without its invocation."""
     return environment._replace(
-        state=State.DOWN,
+        state=state,
         in_init_phase=False,
         invocation=None,
         announced=False,
         clock_s=None,
-        poll=None,
+        poll=poll,
         stream=None,
         answer=None,
         init_s=None,
@@ -525,7 +522,7 @@ def _timed_out(environment: Environment, now: float, before: tuple[Effect, ...])
     at_s = min(now, environment.clock_s + environment.timeout_s)
     answer = answers.timed_out(environment.timeout_s)
     finish = Finish(_result(environment, at_s, _OK, answer, report_status="timeout"))
-    return Step(_idle(environment)._replace(state=State.STOPPING), (*before, *announce, Kill(), finish))
+    return Step(_idle(environment, state=State.STOPPING), (*before, *announce, Kill(), finish))
 
 
 def _result(

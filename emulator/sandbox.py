@@ -221,6 +221,11 @@ class Sandbox:
             effects.drain()
             self._tell(Fault(effect.text))
 
+    @property
+    def _quiet(self) -> bool:
+        """Whether nobody wants to know more than the platform's text says."""
+        return not self.listeners and not self._settings.logs_json
+
     def _tell(self, event: PlatformEvent) -> bytes:
         """Log an event and give it to the listeners; its words, for the caller's tail of the log."""
         now = time.time()
@@ -265,7 +270,7 @@ class Sandbox:
         else:
             status = "success" if error_type is None else "error"
         done = b""
-        if self._told_done != request_id:
+        if self._told_done != request_id and not self._quiet:
             done = self._tell(RuntimeDone(request_id, status, error_type, result.duration_s, len(result.answer.body)))
         return done + self._tell(
             Report(

@@ -29,6 +29,7 @@ PEERS = ROOT / ".peers"
 
 AWSLAMBDARIC = "awslambdaric==4.2.2"
 SAM_CLI = "aws-sam-cli==1.170.0"
+AWS_CLI = "awscli==1.46.3"
 
 WEB_FRAMEWORKS = ("fastapi==0.121.0", "flask==3.1.2", "django==5.2.8", "quart==0.20.0")
 
@@ -93,6 +94,18 @@ def web_frameworks() -> str:
 
     tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
     return str(_install(f"web-frameworks-1-{tag}", make))
+
+
+@pytest.fixture(scope="session")
+def aws() -> str:
+    """The path of AWS's command line, in an environment of its own: it needs other versions than we do."""
+
+    def make(folder: Path) -> None:
+        _uv("venv", "--quiet", "--python", sys.executable, str(folder))
+        _uv("pip", "install", "--quiet", "--python", str(folder / "bin/python"), AWS_CLI)
+
+    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    return str(_install(f"{AWS_CLI}-{tag}", make) / "bin/aws")
 
 
 @pytest.fixture(scope="session")

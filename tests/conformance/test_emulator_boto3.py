@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import concurrent.futures
 import json
 import os
 import signal
@@ -51,6 +52,7 @@ def connect(tmp_path: Path) -> Iterator[Callable[..., BaseClient]]:
             config=Config(retries={"total_max_attempts": 1}),
         )
 
+    start.started = started
     yield start
     for process in started:
         process.send_signal(signal.SIGTERM)
@@ -88,12 +90,41 @@ def test_refusals_have_the_sdks_types(connect: Callable[..., BaseClient]) -> Non
     client = connect("echo")
     with pytest.raises(client.exceptions.RequestTooLargeException):
         client.invoke(FunctionName="function", Payload=b"x" * (6 * 1024 * 1024 + 101))
-    with pytest.raises(client.exceptions.InvalidParameterValueException, match="RequestResponse only"):
-        client.invoke(FunctionName="function", Payload=b"{}", InvocationType="Event")
+    with pytest.raises(client.exceptions.InvalidParameterValueException, match="give RequestResponse, Event or DryRun"):
+        client.invoke(FunctionName="function", Payload=b"{}", InvocationType="Maybe")
+    with pytest.raises(client.exceptions.InvalidRequestContentException, match="Could not parse request body"):
+        client.invoke(FunctionName="function", Payload=b"{", InvocationType="Event")
     with pytest.raises(client.exceptions.InvalidRequestContentException, match="valid Base64-encoded JSON"):
         client.invoke(FunctionName="function", Payload=b"{}", ClientContext="W10=")
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         client.list_functions()
+
+
+def test_what_is_not_answered_by_the_function(connect: Callable[..., BaseClient]) -> None:
+    """Event and DryRun have their statuses and no payload."""
+    client = connect("echo")
+    for kind, status in (("Event", 202), ("DryRun", 204)):
+        told = client.invoke(FunctionName="function", Payload=b"{}", InvocationType=kind)
+        assert (told["StatusCode"], told["Payload"].read()) == (status, b"")
+        assert told["ResponseMetadata"]["RequestId"]
+
+
+def test_a_tenant(connect: Callable[..., BaseClient]) -> None:
+    """The tenant's id reaches the runtime."""
+    told = connect("echo").invoke(FunctionName="function", Payload=b'"headers"', TenantId="blue")
+    assert json.loads(told["Payload"].read())["lambda-runtime-aws-tenant-id"] == "blue"
+
+
+def test_too_many_callers(connect: Callable[..., BaseClient]) -> None:
+    """The SDK's own exception, with the platform's reason."""
+    client = connect("hangs", "--timeout", "30", "--queue-timeout", "0.2")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(client.invoke, FunctionName="function", Payload=b"{}") for _ in range(2)]
+        done = next(concurrent.futures.as_completed(calls))
+        with pytest.raises(client.exceptions.TooManyRequestsException, match=r"Rate Exceeded\.") as caught:
+            done.result()
+        assert caught.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+        connect.started[0].send_signal(signal.SIGTERM)
 
 
 def streamed(told: dict[str, object]) -> tuple[bytes, dict[str, str]]:

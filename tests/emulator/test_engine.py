@@ -227,6 +227,23 @@ def test_a_dead_environment_leaves_the_others_alone(settings: Callable) -> None:
     assert [outcome.status for outcome in asyncio.run(story())] == [200, 502, 200]
 
 
+def test_no_runtime_answers_for_another(settings: Callable) -> None:
+    """An id of another environment's is no id here, and its caller gets its own answer."""
+
+    async def story() -> list[Outcome]:
+        log = bytearray()
+        async with Emulator(settings("answers_for_others", concurrency=2, timeout_s=20.0), log=log.extend) as emulator:
+            honest = asyncio.ensure_future(emulator.invoke(b'"wait"'))
+            while b"127.0.0.1:" not in log:  # noqa: ASYNC110 - the log is a plain callback
+                await asyncio.sleep(0.01)
+            victim = re.search(rb"([0-9a-f-]{36}) 127", log)[1].decode()
+            return [await emulator.invoke(json.dumps(victim).encode()), await honest]
+
+    forger, honest = asyncio.run(story())
+    assert json.loads(forger.payload) == [400, 400]
+    assert honest.payload == b'"mine"'
+
+
 class Collector:
     """A caller that takes an answer in pieces."""
 
