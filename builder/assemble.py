@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -69,7 +70,7 @@ def assemble(
     InterpreterError (a Python that cannot compile).
     """
     compiler = compiler or Choice(interpreter)
-    press = _Press(plan, interpreter, compiler, cache, BlobStore(cache.blobs), say)
+    press = _Press(Packer(plan, interpreter, compiler, cache), BlobStore(cache.blobs), say)
     keys = [_key(planned, press) for planned in plan.layers]
     with ThreadPoolExecutor() as pool:  # reading and hashing leave the interpreter to each other
         recorded = pool.map(lambda key: _recorded(key, press), keys)
@@ -114,24 +115,50 @@ def _kept_history(base: Image) -> tuple[History, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Press:
-    """What every layer of one image is made with."""
+class Packer:
+    """What turns planned files into entries: the plan, and who compiles for which interpreter."""
 
     plan: Plan
     interpreter: Interpreter
     compiler: Choice
     cache: Cache
+
+    @contextmanager
+    def packed(self, scratch: Path) -> Iterator[dict[str, list[Entry]]]:
+        """Each layer's entries by its name, for another writer; files are read when they are written.
+
+        Afterwards, raises SourceError when a file has changed meanwhile; else as `assemble`.
+        """
+        layers: dict[str, list[Entry]] = {}
+        for number, planned in enumerate(self.plan.layers):
+            folder = scratch / f"compiled-{number}"
+            folder.mkdir()
+            layers[planned.name] = list(_entries(planned, _compile(planned, self, folder)))
+        yield layers
+        for planned in self.plan.layers:
+            _check_unchanged(planned)
+
+
+@dataclass(frozen=True, slots=True)
+class _Press:
+    """What every layer of one image is made with."""
+
+    packer: Packer
     store: BlobStore
     say: Callable[[str], None]
+
+    @property
+    def cache(self) -> Cache:
+        return self.packer.cache
 
 
 def _key(planned: PlannedLayer, press: _Press) -> str:
     return key_of(
         "layer",
         zlib.ZLIB_RUNTIME_VERSION,  # another zlib gives other bytes for the same files
-        press.interpreter.full_version,
-        press.interpreter.magic,
-        press.compiler.identity,
+        press.packer.interpreter.full_version,
+        press.packer.interpreter.magic,
+        press.packer.compiler.identity,
         "".join(file.identity() for file in planned.files),
     )
 
@@ -165,7 +192,7 @@ def _write(planned: PlannedLayer, press: _Press) -> Layer:
     doing = f"writing layer {planned.name}"
     with press.cache.scratch() as scratch, disk(doing, elsewhere=ELSEWHERE):
         try:
-            layer = press.store.add_layer(_entries(planned, _compile(planned, press, scratch)))
+            layer = press.store.add_layer(_entries(planned, _compile(planned, press.packer, scratch)))
         except DiskError as error:
             hint = advice(error.errno, elsewhere=ELSEWHERE) or "Nothing was left half-written."
             raise OutputError(f"{doing}: {error}", hint=hint) from error
@@ -192,25 +219,25 @@ def _check_unchanged(planned: PlannedLayer) -> None:
             )
 
 
-def _compile(planned: PlannedLayer, press: _Press, scratch: Path) -> dict[str, Path]:
+def _compile(planned: PlannedLayer, packer: Packer, scratch: Path) -> dict[str, Path]:
     """Compile the layer's modules: path in the image → bytecode.
 
     Modules that do not compile are left out; the handler's is an error.
     """
     wanted = [file for file in planned.files if file.how is How.BYTECODE]
-    if not wanted or not press.compiler.possible:
+    if not wanted or not packer.compiler.possible:
         return {}
     targets = {file.path: scratch / f"{index}.pyc" for index, file in enumerate(wanted)}
     modules = [Module(file.source, str(targets[file.path]), "/" + _module_of(file.path)) for file in wanted]
-    with running(press.compiler, press.interpreter, press.cache) as compiler:
+    with running(packer.compiler, packer.interpreter, packer.cache) as compiler:
         failures = {failure.source: failure for failure in compile_modules(modules, compiler)}
-    handler = module_file(press.plan.handler, {_module_of(file.path).removeprefix(f"{TASK}/") for file in wanted})
+    handler = module_file(packer.plan.handler, {_module_of(file.path).removeprefix(f"{TASK}/") for file in wanted})
     for file in wanted:
         failed = failures.get(file.source)
         if failed and _module_of(file.path) == f"{TASK}/{handler}":
             raise FunctionSyntaxError(
                 f"compiling the function: {handler}, line {failed.line}: {failed.message}",
-                hint=f"Correct it for Python {press.interpreter.full_version}; nothing was built.",
+                hint=f"Correct it for Python {packer.interpreter.full_version}; nothing was built.",
             )
     return {path: target for path, target in targets.items() if target.exists()}
 

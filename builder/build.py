@@ -257,7 +257,11 @@ def _package(prepared: Prepared, assembled: Assembled, cache: Cache, console: Co
 
 
 def assemble_prepared(prepared: Prepared, cache: Cache, console: Console) -> Assembled:
-    """The image of what was prepared, in the cache."""
+    """The image of what was prepared, in the cache, by the engine that was asked for."""
+    if prepared.config.engine == "docker":
+        from builder.engine import assemble_by_engine
+
+        return assemble_by_engine(prepared, cache, console)
     base = prepared.base.image if prepared.base and prepared.base.kept else None
     return assemble(prepared.plan, prepared.interpreter, cache, say=console.say, compiler=prepared.compiler, base=base)
 

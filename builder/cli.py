@@ -91,8 +91,13 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
     "--index", is_flag=True, help="With several platforms, make each oci:DIR one index of all; Lambda refuses an index."
 )
 @click.option(
-    "--engine", type=click.Choice(["oci"]), default="oci", show_default=True, help="What assembles the image."
+    "--engine",
+    type=click.Choice(["oci", "docker"]),
+    default="oci",
+    show_default=True,
+    help="What assembles the image: this program, or a Docker Engine from a Dockerfile.",
 )
+@click.option("--template", metavar="FILE", help="Another template of the Dockerfile, relative to SOURCE.")
 @click.option(
     "--trim",
     type=click.Choice(["none", "safe", "reachable"]),
@@ -145,7 +150,7 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
     multiple=True,
     metavar="KIND:PLACE",
     envvar="BUILD_IMAGE_OUTPUT",
-    help="oci:DIR, tar:FILE, docker, rootfs:DIR or zip:FILE; else oci:dist/NAME. Repeatable.",
+    help="oci:DIR, tar:FILE, docker, rootfs:DIR, layers:DIR or zip:FILE; else oci:dist/NAME. Repeatable.",
 )
 @click.option("--load", is_flag=True, help="The same as -o docker.")
 @click.option("--push", is_flag=True, help="Push the image to the registry that --tag names, with SBOM and provenance.")
@@ -274,11 +279,19 @@ def _finish(
 
 def _print_planned(prepared: "Prepared", *, as_dockerfile: bool) -> None:
     from builder.describe import describe_plan
-    from builder.dockerfile import render_dockerfile
+    from builder.dockerfile import SCRATCH, render_dockerfile
 
     if as_dockerfile:
-        source = prepared.config.source
-        print_bytes(render_dockerfile(prepared.plan, source=source, reference=prepared.reference).encode())
+        foundation = prepared.plan.foundation
+        text = render_dockerfile(
+            prepared.plan,
+            prepared.config,
+            reference=prepared.reference,
+            python=prepared.interpreter.full_version,
+            prepared=False,
+            base=foundation.pinned if foundation and foundation.kept else SCRATCH,
+        )
+        print_bytes(text.encode())
     else:
         print_json(describe_plan(prepared.plan))
 

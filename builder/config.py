@@ -23,6 +23,7 @@ STRINGS: Mapping[str, str] = {
     "base": "base",
     "python": "python",
     "engine": "engine",
+    "template": "template",
     "trim": "trim",
 }
 LISTS: Mapping[str, str] = {
@@ -56,6 +57,7 @@ class Config:
     flatten: bool = False
     index: bool = False
     engine: str = "oci"
+    template: str | None = None
     trim: str = "safe"
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()

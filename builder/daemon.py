@@ -1,9 +1,9 @@
 """The Docker Engine, through the `docker` SDK: images in and out, a container's log. Imported only when asked for."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from builder.errors import BaseError, DockerError
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 300
 CHUNK_BYTES = 1 << 20
+LOG_LINES = 50  # of a failed build, its end
 
 
 def container_log(name: str) -> str:
@@ -99,6 +100,43 @@ def save(image: str, archive: Path) -> None:
         except DockerException as error:
             raise DockerError(
                 f"saving {image} from the Docker Engine: {_reason(error)}", hint="See the engine's log."
+            ) from error
+
+
+def build_context(context: BinaryIO, reference: str, *, platform: str, say: Callable[[str], None]) -> str:
+    """Build a context, a tar with a Dockerfile, under a name; gives the image's id. `say` gets the build's log.
+
+    The SDK speaks to the engine's own builder, which has no cache mounts. Raises DockerError, with the end of the log.
+    """
+    from docker.errors import DockerException
+
+    log: list[str] = []
+    image = ""
+    with _client("use --engine oci") as client:
+        try:
+            for line in client.api.build(
+                fileobj=context,
+                custom_context=True,
+                tag=reference,
+                platform=platform,
+                rm=True,
+                forcerm=True,
+                decode=True,
+            ):
+                if text := str(line.get("stream", "")).strip():
+                    log.append(text)
+                    say(text)
+                image = line.get("aux", {}).get("ID", image)
+                if "error" in line:
+                    raise DockerError(
+                        f"building {reference} by the Docker Engine: {str(line['error']).strip()}",
+                        hint="The engine's log is above; --dockerfile prints what it was given.",
+                        details="\n".join(log[-LOG_LINES:]),
+                    )
+            return image or str(client.images.get(reference).id)
+        except (DockerException, OSError) as error:
+            raise DockerError(
+                f"building {reference} by the Docker Engine: {_reason(error)}", hint="See the engine's log."
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""Where a proven image goes: `oci:DIR`, `tar:FILE`, `docker`, `rootfs:DIR`; and reading one back from the first two.
+"""Where a proven image goes: `oci:DIR`, `tar:FILE`, `docker`, `rootfs:DIR`, `layers:DIR`; and reading the first two.
 
 Every output is written aside and renamed, so what stands under the asked name is whole, whatever happens. Never decides
 what is in the image.
@@ -7,7 +7,7 @@ what is in the image.
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -30,14 +30,19 @@ from builder.oci import (
 )
 from builder.oci.aside import folder_aside, pending_file
 from builder.patterns import exactly
+from builder.plan import HISTORY
 
 # What a file begins with that an earlier build may have written, and at which byte: POSIX pax, APPNOTE 4.3.7.
 _MAGICS = {"tar": (b"ustar", 257), "zip": (b"PK\x03\x04", 0)}
 
-KINDS = ("oci", "tar", "docker", "rootfs", "zip")
+KINDS = ("oci", "tar", "docker", "rootfs", "layers", "zip")
 
 # What a folder must hold for us to replace it: an image layout, or a root file system that we wrote.
-_MARKS = {"oci": "oci-layout", "rootfs": "var/runtime/bootstrap/__main__.py"}
+_MARKS = {
+    "oci": "oci-layout",
+    "rootfs": "var/runtime/bootstrap/__main__.py",
+    "layers": "runtime/var/runtime/bootstrap/__main__.py",
+}
 
 _ROOT_MODE = 0o755  # of the image's root folder, whatever the umask
 
@@ -58,7 +63,7 @@ def parse_output(text: str, *, origin: str = "--output") -> Output:
     kind, colon, target = text.partition(":")
     if kind not in KINDS or (kind == "docker") != (not target) or (colon and not target) or "\0" in target:
         raise OutputError(
-            f"reading {origin}: {text!r} is none of oci:DIR, tar:FILE, docker, rootfs:DIR, zip:FILE",
+            f"reading {origin}: {text!r} is none of oci:DIR, tar:FILE, docker, rootfs:DIR, layers:DIR, zip:FILE",
             hint="For example -o tar:image.tar.",
         )
     return Output(kind, target)
@@ -145,8 +150,8 @@ def write_output(output: Output, image: Image, reference: str, cache: Cache) -> 
                 write_layout(image, target, ref_name=parse_reference(reference)[1])
             case "tar":
                 write_archive(image, target, tag=reference)
-            case "rootfs":
-                _write_rootfs(image, target)
+            case "rootfs" | "layers":
+                _write_folder(output, image)
             case _:
                 _load(image, reference, cache)
 
@@ -173,14 +178,30 @@ def write_index(output: Output, images: Sequence[Image], *, tag: str) -> str:
         return str(write_index_layout(images, Path(output.target), ref_name=tag))
 
 
-def _write_rootfs(image: Image, folder: Path) -> None:
-    target = folder.resolve()
-    check_outputs([Output("rootfs", str(target))])
-    with disk(f"writing rootfs:{folder}", otherwise="What stood there before is untouched."):
+def _write_folder(output: Output, image: Image) -> None:
+    """The files as a folder: all together, or a folder for each of our layers, as a Dockerfile copies them."""
+    target = Path(output.target).resolve()
+    check_outputs([Output(output.kind, str(target))])
+    parts = {"": image} if output.kind == "rootfs" else _own_layers(image)
+    with disk(f"writing {output}", otherwise="What stood there before is untouched."):
         target.parent.mkdir(parents=True, exist_ok=True)
         with folder_aside(target) as fresh:
-            unpack(image, fresh)
-            fresh.chmod(_ROOT_MODE)
+            for name, part in parts.items():
+                unpack(part, fresh / name)
+                (fresh / name).chmod(_ROOT_MODE)
+
+
+def _own_layers(image: Image) -> dict[str, Image]:
+    """An image of each layer that this program made, by the layer's name, as the history tells."""
+    lines = [entry.created_by for entry in image.config.history if not entry.empty_layer]
+    named = [
+        (line.removeprefix(HISTORY), layer)
+        for line, layer in zip(lines, image.layers, strict=False)
+        if line.startswith(HISTORY)
+    ]
+    if not named:
+        raise OutputError("writing layers: another program made this image", hint="Use rootfs:DIR, or --engine oci.")
+    return {name: replace(image, layers=(layer,)) for name, layer in named}
 
 
 def _load(image: Image, reference: str, cache: Cache) -> None:

@@ -83,6 +83,13 @@ class Foundation:
     variant: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def pinned(self) -> str:
+        """The base by its digest, as FROM takes it: a base that is in no registry has only its own name."""
+        local = self.name.startswith(("oci:", "tar:", "docker:"))
+        name = self.name.partition(":")[2] if local else self.name
+        return name if local or "@" in name else f"{name}@{self.digest}"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

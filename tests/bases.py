@@ -54,7 +54,7 @@ def debian_tree(architecture: str) -> Path:
             check=True, capture_output=True, text=True, timeout=LIMIT_S,
         )  # fmt: skip
 
-    return _made(f"debian-{architecture}", make)
+    return made(f"debian-{architecture}", make)
 
 
 def debian_base(architecture: str) -> Path:
@@ -62,13 +62,14 @@ def debian_base(architecture: str) -> Path:
     tree = debian_tree(architecture)
     labels = {"vendor": "example", "org.opencontainers.image.title": "a base"}
     env = {"PATH": PATH, "LANG": "C.UTF-8", "GPG_KEY": "0"}
-    return _made(
+    return made(
         f"debian-{architecture}-image",
         lambda layout: write_base(layout, entries_of(tree), architecture=architecture, labels=labels, env=env),
     )
 
 
-def _made(name: str, make: Callable[[Path], object]) -> Path:
+def made(name: str, make: Callable[[Path], object]) -> Path:
+    """What `make(place)` makes, kept under `.peers/NAME`."""
     place = PEERS / name
     with _lock(name):
         if not place.exists():
