@@ -77,6 +77,8 @@ EXAMPLES: Mapping[str, object] = {
     "tag": "registry.example.com/team/function:1",
     "base": "host",
     "python": "3.13",
+    "engine": "docker",
+    "template": "my.Dockerfile.template",
     "trim": "safe",
     "keep": ["package/data/*.json"],
     "drop": ["package/examples"],

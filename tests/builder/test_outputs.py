@@ -46,7 +46,7 @@ def test_a_well_formed_output_is_its_kind_and_place(text, kind, target):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "oci", "oci:", "tar:", "docker:", "docker:x", "zip:x", "OCI:x", "x", ":x", "oci:a\0b"]
+    "text", ["", "oci", "oci:", "tar:", "docker:", "docker:x", "elf:x", "OCI:x", "x", ":x", "oci:a\0b"]
 )
 def test_any_other_text_is_refused_with_where_it_came_from(text):
     with pytest.raises(OutputError, match="BUILD_IMAGE_OUTPUT") as caught:
