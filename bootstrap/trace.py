@@ -21,7 +21,7 @@ _PLACES = {  # audit events (docs.python.org/3/library/audit_events.html) and th
     "ctypes.dlopen": 0,
     "sqlite3.connect": 0,
 }
-# No part of the image's content, or known by the module's name.
+# No part of the image's content.
 _PASSED_OVER = ("/proc/", "/dev/", "/sys/", "/var/runtime/")
 _BYTECODE = ".pyc"
 
@@ -53,6 +53,12 @@ def _named(event: str, value: object) -> "tuple[str, str]":
     if event == "ctypes.dlopen" and "/" not in value:
         return "library", value
     path = value if value.startswith("/") else f"{posix.getcwd()}/{value}"
-    if path.endswith(_BYTECODE) or path.startswith(_PASSED_OVER):
+    if path.startswith(_PASSED_OVER):
         return "", ""
-    return "file", path
+    return "file", _source(path) if path.endswith(_BYTECODE) else path
+
+
+def _source(path: str) -> str:
+    """The module whose bytecode a file is: importlib.import_module gives no event of its own, but opens this."""
+    folder, cached, name = path.rpartition("/__pycache__/")
+    return f"{folder}/{name.partition('.')[0]}.py" if cached else path

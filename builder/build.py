@@ -31,13 +31,15 @@ from builder.outputs import (
     write_output,
     write_package,
 )
-from builder.plan import Plan
+from builder.plan import Plan, PlannedLayer
 from builder.platforms import each_platform, is_one_of_several, named_outputs, named_reference
 from builder.project import Event, check_folder, name_of, read_events
 from builder.trim import Choice
 
 if TYPE_CHECKING:
     from builder.bases.observe import Base
+    from builder.prove import Proof
+    from builder.settle import Round, Settled
 
 MAX_DATE_S = 253_402_300_799  # the last second of the year 9999, as far as RFC 3339 reaches
 
@@ -55,6 +57,7 @@ class Prepared:
     compiler: CompilerChoice
     indexes: tuple[Output, ...]  # what becomes an index of several images
     base: "Base | None" = None
+    whole: Plan | None = None  # the plan before trimming by what is reached
 
 
 def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]) -> Prepared:
@@ -115,20 +118,28 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
             },
             created_s=_source_date(environment),
         )
-    if config.trim in {"reachable", "traced"}:
+    whole = plan if config.trim in {"reachable", "traced"} else None
+    if whole:
         from builder.trim.apply import trim_plan
 
         with console.step("trim"):
-            plan = trim_plan(plan, choice, interpreter, cache)
+            plan = trim_plan(plan, replace(choice, level="reachable"), interpreter, cache)
     for warning in plan.warnings:
         console.warn(warning)
     for name, origin in config.origins.items():
         if origin:
             console.detail(f"{name} = {getattr(config, name)!r}, from {origin}")
+    plan = finished(plan, interpreter)
+    return Prepared(config, reference, outputs, interpreter, plan, events, compiler, indexes, base, whole)
+
+
+def finished(plan: Plan, interpreter: Interpreter) -> Plan:
+    """The plan with its list of what was left out, its folders where the links of a base lead."""
     plan = with_left_out(plan)
-    if base and base.kept:
-        plan = replace(plan, layers=tuple(moved(plan.layers, interpreter.tree())))
-    return Prepared(config, reference, outputs, interpreter, plan, events, compiler, indexes, base)
+    if plan.foundation and plan.foundation.kept:
+        *layers, rest = moved([*plan.layers, PlannedLayer("rest", plan.rest)], interpreter.tree())
+        return replace(plan, layers=tuple(layers), rest=rest.files)
+    return plan
 
 
 def _base(config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]) -> "Base | None":
@@ -182,6 +193,7 @@ class Result:
     answers: tuple[Mapping[str, object], ...]
     steps: tuple[tuple[str, float], ...]  # names and seconds
     package: Path | None = None
+    rounds: "tuple[Round, ...]" = ()  # of putting back what the trimmed image lacked
 
     @property
     def digest(self) -> str:
@@ -226,17 +238,24 @@ def _make(config: Config, cache: Cache, console: Console, *, environment: Mappin
         console.say(f"building for {config.platform}")
     before = len(console.timings)
     prepared = prepare(config, cache, console, environment=environment)
-    with console.step("assemble"):
-        assembled = assemble_prepared(prepared, cache, console)
-    with console.step("prove"):
-        method, answers, log = _prove(prepared, assembled, cache, console)
+    rounds: tuple[Round, ...] = ()
+    if prepared.whole and _is_provable(prepared):
+        with console.step("assemble and prove"):
+            settled = _settle(prepared, prepared.whole, cache, console)
+        prepared, assembled, rounds = replace(prepared, plan=settled.plan), settled.assembled, settled.rounds
+        method, answers, log = _told(prepared, settled.proof, console)
+    else:
+        with console.step("assemble"):
+            assembled = assemble_prepared(prepared, cache, console)
+        with console.step("prove"):
+            method, answers, log = _prove(prepared, assembled, cache, console)
     with console.step("check"):
         _check(prepared, assembled, cache, console, log=log)
     package = None
     if any(output.kind == "zip" for output in prepared.outputs):
         with console.step("package"):
             package = _package(prepared, assembled, cache, console)
-    return Result(prepared, assembled, method, answers, tuple(console.timings[before:]), package)
+    return Result(prepared, assembled, method, answers, tuple(console.timings[before:]), package, rounds)
 
 
 def _package(prepared: Prepared, assembled: Assembled, cache: Cache, console: Console) -> Path:
@@ -281,7 +300,37 @@ def _prove(
             f"it; install qemu-user-static, or prove it on such a machine"
         )
         return "not proven", (), ""
-    proof = prove(assembled.image, prepared.events, cache)
+    return _told(prepared, prove(assembled.image, prepared.events, cache), console)
+
+
+def _is_provable(prepared: Prepared) -> bool:
+    from builder.prove import runner_of
+
+    return prepared.config.prove and runner_of(prepared.plan.architecture) is not None
+
+
+def _settle(prepared: Prepared, whole: Plan, cache: Cache, console: Console) -> "Settled":
+    """The trimmed image that has been compared with the untrimmed function."""
+    from builder.settle import Trimming, settle
+
+    config, interpreter = prepared.config, prepared.interpreter
+    return settle(
+        Trimming(
+            whole,
+            Choice(config.trim, config.keep, config.drop),
+            interpreter,
+            prepared.events,
+            config.volatile,
+            cache,
+            console,
+            finish=lambda plan: finished(plan, interpreter),
+            assemble=lambda plan: assemble_prepared(replace(prepared, plan=plan), cache, console),
+        )
+    )
+
+
+def _told(prepared: Prepared, proof: "Proof", console: Console) -> tuple[str, tuple[Mapping[str, object], ...], str]:
+    """How the image was proven, what it answered, and what it logged, told to the person as well."""
     if not prepared.events:
         console.warn("there are no sample events in events/: proven is only that the function starts")
     answers = tuple(

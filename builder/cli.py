@@ -33,8 +33,9 @@ Exit codes:
   5  syntax error in the code    15  base
   6  dependencies                16  refused by Lambda (lint)
   7  proof failed                17  not the same image (--check)
-  8  output not written         130  interrupted
-  9  Docker Engine              143  terminated
+  8  output not written          18  trimming changed the function
+  9  Docker Engine              130  interrupted
+                                143  terminated
 """
 
 
@@ -100,7 +101,7 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
 @click.option("--template", metavar="FILE", help="Another template of the Dockerfile, relative to SOURCE.")
 @click.option(
     "--trim",
-    type=click.Choice(["none", "safe", "reachable"]),
+    type=click.Choice(["none", "safe", "reachable", "traced"]),
     default="safe",
     show_default=True,
     help="How much is left out.",
@@ -119,6 +120,12 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
     metavar="FILE",
     envvar="BUILD_IMAGE_EVENT",
     help="Sample events, relative to SOURCE; else events/*.json. Repeatable.",
+)
+@click.option(
+    "--volatile",
+    multiple=True,
+    metavar="REGEX",
+    help="What may differ between two runs of the function, besides times, ids and the like. Repeatable.",
 )
 @click.option("--no-prove", is_flag=True, help="Write the image without running it.")
 @click.option(

@@ -34,6 +34,7 @@ LISTS: Mapping[str, str] = {
     "output": "outputs",
     "label": "labels",
     "env": "variables",
+    "volatile": "volatile",
     "lint-ignore": "lint_ignore",
     "insecure-registry": "insecure",
 }
@@ -65,6 +66,7 @@ class Config:
     outputs: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
+    volatile: tuple[str, ...] = ()
     lint_ignore: tuple[str, ...] = ()
     push: bool = False
     insecure: tuple[str, ...] = ()

@@ -39,6 +39,11 @@ def describe(result: Result) -> dict[str, object]:
             "events": len(result.prepared.events),
             "answers": list(result.answers),
         },
+        "trimming": {
+            "level": result.prepared.config.trim,
+            "left_out": sum(len(layer.dropped) for layer in plan.layers),
+            "rounds": [{"differences": list(one.differences), "put_back": dict(one.put_back)} for one in result.rounds],
+        },
         "steps": [{"name": name, "seconds": round(spent, 4)} for name, spent in result.steps],
         "warnings": list(plan.warnings),
     }

@@ -8,6 +8,7 @@
     │   └── DependencyError      6   dependencies that do not resolve, or have no wheel
     ├── the function
     │   ├── ProofError           7   the image ran and did not do what it should
+    │   ├── TrimError           18   the trimmed image does something else than the untrimmed function
     │   ├── LintError           16   the image would be refused, or fail, on Lambda
     │   ├── FunctionError       11   `firkin invoke`: the function answered with an error
     │   └── CheckError          17   `--check`: another build does not give the same image
@@ -127,3 +128,9 @@ class CheckError(BuilderError):
     """Building once more did not give the image that is there."""
 
     exit_code = 17
+
+
+class TrimError(BuilderError):
+    """The trimmed image does something else than the untrimmed function, and nothing more can be put back."""
+
+    exit_code = 18

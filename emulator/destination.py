@@ -26,8 +26,10 @@ def _deliver(target: str, record: bytes) -> None:
         with open(target, "ab") as file:  # noqa: PTH123 - pathlib is not worth its import
             file.write(record)
         return
-    from urllib.request import Request, urlopen  # noqa: PLC0415 - costs more than the rest of the program
-
+    try:
+        from urllib.request import Request, urlopen  # noqa: PLC0415 - costs more than the rest of the program
+    except ImportError as error:  # trimming leaves it out of images whose function does without
+        raise OSError(f"posting to {target}: this image has no urllib.request; name a file: {error}") from error
     request = Request(target, record, {"Content-Type": "application/json"})  # noqa: S310 - is_url
     with urlopen(request, timeout=_LIMIT_S):  # noqa: S310 - is_url
         pass

@@ -39,11 +39,17 @@ def check_tree(tree: Tree, layers: Sequence[Contents], config: ImageConfig) -> I
     yield from _check_entrypoint(tree, config)
     yield from _check_readable(tree, config)
     yield from check_elves(tree, config)
-    if not _has_certificates(tree, config):
+    if not _has_certificates(tree, config) and not _speaks_no_tls(tree):
         yield Finding("ca-bundle", "none of the usual places holds a bundle")
     for path, item in tree.items.items():
         if posixpath.basename(path) == ".git" and item.kind == "directory":
             yield Finding("version-control", "a repository", f"/{path}")
+
+
+def _speaks_no_tls(tree: Tree) -> bool:
+    """Whether the image has a Python without `ssl`: trimming leaves both out where nothing reaches them."""
+    modules = [path for path in tree.items if "/lib-dynload/" in path]
+    return bool(modules) and not any("/lib-dynload/_ssl." in path for path in modules)
 
 
 def _check_entrypoint(tree: Tree, config: ImageConfig) -> Iterator[Finding]:

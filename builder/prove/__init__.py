@@ -1,8 +1,9 @@
 """Proving an image: it runs here, sandboxed, and answers its sample events."""
 
 from builder.prove.foreign import NATIVE, runner_of
-from builder.prove.proof import Answer, Proof, prove, prove_program, settings_for
+from builder.prove.proof import Answer, Proof, prove, prove_program
 from builder.prove.rootfs import DESCRIPTIONS, METHODS, Contents, Runnable, best_method, runnable, runnable_contents
+from builder.prove.runs import settings_for
 
 __all__ = [
     "DESCRIPTIONS",

@@ -4,7 +4,6 @@ The platform's half is the emulator, in this process. Compares answers as JSON v
 could not start, and never runs anything outside the sandbox that `rootfs` chose.
 """
 
-import asyncio
 import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -17,10 +16,9 @@ from builder.oci import Image
 from builder.project import Event
 from builder.prove.foreign import NATIVE, runner_of
 from builder.prove.rootfs import DESCRIPTIONS, Runnable, best_method, runnable
-from builder.prove.start import start
+from builder.prove.runs import TIMEOUT_S, Ran, hint_of, run_all
+from builder.prove.start import Start
 
-TIMEOUT_S = 60.0  # generous: a proof is about the answer, and CI machines are slow
-MEMORY_MB = 1769  # one full CPU on Lambda; what the function is told, not a limit here
 SHOWN_CHARS = 2000  # of a payload
 LOG_CHARS = 20_000  # of each run's log, its end
 
@@ -96,48 +94,24 @@ def prove_program(
     )
     if cache.record("proofs", key) is not None:
         return Proof(method, (), remembered=True, emulator=by)
-    answers: Sequence[Answer] = ()
-    with prepare() as program:
-        settings = settings_for(program, timeout_s=timeout_s)
-        try:
-            if events:
-                answers = asyncio.run(_answers(settings, events))
-            else:
-                _prove_start(settings, timeout_s, method)
-        except emulator.EmulatorError as error:
-            raise ProofError(f"proving the image: {error}", hint=_hint(method)) from error
-    _raise_for(answers, method)
+    (ran,) = run_all([prepare], events, method=method, timeout_s=timeout_s)
+    answers = judged(events, ran, method)
+    raise_for(answers, method)
     cache.write_record("proofs", key, {"answers": len(answers)})
     return Proof(method, tuple(answers), emulator=by)
 
 
-def settings_for(program: Runnable, *, timeout_s: float = TIMEOUT_S, memory_mb: int = MEMORY_MB) -> emulator.Settings:
-    """The emulator's settings that run the prepared image."""
-    return emulator.Settings(
-        command=program.command,
-        environment=program.environment,
-        cwd=program.folder,
-        timeout_s=timeout_s,
-        memory_mb=memory_mb,
-    )
-
-
-def _prove_start(settings: emulator.Settings, timeout_s: float, method: str) -> None:
-    try:
-        started = asyncio.run(start(settings, timeout_s=timeout_s))
-    except OSError as error:
-        raise ProofError(f"proving the image: starting it: {error}", hint=_hint(method)) from error
-    if started.problem:
+def judged(events: Sequence[Event], ran: Ran, method: str) -> list[Answer]:
+    """The answers of a run to the events. Raises ProofError for a start that failed."""
+    if not isinstance(ran, Start):
+        return [judge(event, outcome) for event, outcome in zip(events, ran, strict=True)]
+    if ran.problem:
         raise ProofError(
-            f"proving the image: {shortened(started.problem)}",
-            hint=_hint(method),
-            details=readable(started.log)[-LOG_CHARS:],
+            f"proving the image: {shortened(ran.problem)}",
+            hint=hint_of(method),
+            details=readable(ran.log)[-LOG_CHARS:],
         )
-
-
-async def _answers(settings: emulator.Settings, events: Sequence[Event]) -> list[Answer]:
-    async with emulator.Emulator(settings, log=lambda _: None) as running:
-        return [judge(event, await running.invoke(event.body)) for event in events]
+    return []
 
 
 def judge(event: Event, outcome: emulator.Outcome) -> Answer:
@@ -206,20 +180,14 @@ def readable(log: str) -> str:
     return log.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _hint(method: str) -> str:
-    return (
-        "Nothing was written. Correct the function or the event; the log of the run is above. "
-        f"It ran {DESCRIPTIONS[method]}."
-    )
-
-
-def _raise_for(answers: Sequence[Answer], method: str) -> None:
+def raise_for(answers: Sequence[Answer], method: str) -> None:
+    """Raise ProofError for the first answer that is not as it should be."""
     wrong = [answer for answer in answers if answer.problem]
     if wrong:
         first = wrong[0]
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise ProofError(
             f"proving the image: event {first.event!r}: {first.problem}{more}",
-            hint=_hint(method),
+            hint=hint_of(method),
             details="".join(f"--- log of {answer.event}\n{answer.log[-LOG_CHARS:]}" for answer in wrong),
         )

@@ -81,13 +81,17 @@ def runnable(image: Image, cache: Cache, *, method: str | None = None) -> Iterat
 
     Raises ImageError for an image that cannot be run, OutputError for the disk.
     """
+    with runnable_contents(contents_of(image, cache), cache, method=method) as program:
+        yield program
+
+
+def contents_of(image: Image, cache: Cache) -> Contents:
+    """The unpacked image. Raises ImageError for an image that cannot be run, OutputError for the disk."""
     command = (*image.config.entrypoint, *image.config.cmd)
     if not command:
         raise ImageError("running the image: it has neither an entry point nor a command", hint="Build it again.")
     layers = tuple(unpacked(image, cache))
-    contents = Contents(layers, command, dict(image.config.env), image.config.working_dir or "/")
-    with runnable_contents(contents, cache, method=method) as program:
-        yield program
+    return Contents(layers, command, dict(image.config.env), image.config.working_dir or "/")
 
 
 @contextmanager

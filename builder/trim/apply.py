@@ -16,6 +16,7 @@ from builder.interpreter import Interpreter
 from builder.libraries import OPENED
 from builder.patterns import Patterns
 from builder.plan import LANG, PACKAGES, RUNTIME, TASK, How, Plan, PlannedFile, PlannedLayer
+from builder.trace import Asked
 from builder.trim.distributions import find_distributions
 from builder.trim.facts import FORMAT as FACTS_FORMAT
 from builder.trim.facts_store import FactsStore, planned_paths
@@ -44,18 +45,22 @@ class Verdict:
 
 
 def trim_plan(
-    plan: Plan, choice: Choice, interpreter: Interpreter, cache: Cache, *, back: Mapping[str, str] | None = None
-) -> Plan:
-    """The plan with only what is reached. `back` maps paths that must stay, whatever reading says, to their reasons."""
+    plan: Plan, choice: Choice, interpreter: Interpreter, cache: Cache, *,
+    back: Mapping[str, str] | None = None, used: Asked | None = None,
+) -> Plan:  # fmt: skip
+    """The plan with only what is reached, or at level `traced` only what was `used`.
+
+    `back` maps paths that must stay, whatever reading says, to their reasons.
+    """
     back = back or {}
     key = key_of(
         "reach", FORMAT, FACTS_FORMAT, knowledge_digest(), interpreter.full_version, plan.handler,
-        [choice.level, choice.keep, choice.drop], sorted(back.items()),
+        [choice.level, choice.keep, choice.drop], sorted(back.items()), _names_used(used),
         ["".join(file.identity() for file in layer.files) for layer in plan.layers],
     )  # fmt: skip
     verdict = _remembered(cache, key)
     if verdict is None:
-        verdict = judge(plan, choice, interpreter, cache, back=back)
+        verdict = judge(plan, choice, interpreter, cache, back=back, used=used)
         text = json.dumps([verdict.kept, verdict.dropped])
         cache.write_record("reach", key, {"verdict": text})
     return _applied(plan, verdict)
@@ -87,7 +92,15 @@ def _applied(plan: Plan, verdict: Verdict) -> Plan:
     return replace(plan, layers=tuple(layers), rest=tuple(rest))
 
 
-def judge(plan: Plan, choice: Choice, interpreter: Interpreter, cache: Cache, *, back: Mapping[str, str]) -> Verdict:
+def judge(
+    plan: Plan,
+    choice: Choice,
+    interpreter: Interpreter,
+    cache: Cache,
+    *,
+    back: Mapping[str, str],
+    used: Asked | None = None,
+) -> Verdict:
     """Walk and judge, without remembering the verdict."""
     files = planned_paths(plan.layers)
     roots = search_roots(interpreter)
@@ -101,12 +114,16 @@ def judge(plan: Plan, choice: Choice, interpreter: Interpreter, cache: Cache, *,
     files_of_modules = [m for m in modules if not _is_plain_library(m.path) or "module" in store.binary(m.path).traits]
     index = Index([*files_of_modules, *_built_in(rows, files_of_modules)])
     distributions = find_distributions(files, PACKAGES, store.read)
-    walk = Walk(index, lambda module: store.facts(module.path), rows, distributions)
+    walk = Walk(index, lambda module: store.facts(module.path), rows, distributions, traced=used is not None)
     own = list(_own_roots(index, rows))
-    starts = [*handler_roots(plan.handler, index, distributions), *_roots(files, choice, back)]
+    starts = [
+        *handler_roots(plan.handler, index, distributions),
+        *_roots(files, choice, back),
+        *_used(files, index, used),
+    ]
     walk.lean(own)
     reached = walk.run((path, cause) for path, cause in starts if path in index.by_path)
-    judged = _Judged(plan, files, index, reached, store, choice, back)
+    judged = _Judged(files, index, reached, store, traced=used is not None)
     verdict = judged.verdict(Leftovers(reached, index, rows, distributions), dict(own + starts))
     store.save()
     return verdict
@@ -157,6 +174,21 @@ def _roots(paths: Iterable[str], choice: Choice, back: Mapping[str, str]) -> Ite
             yield path, Cause("asked for with keep")
 
 
+def _used(files: Iterable[str], index: Index, used: Asked | None) -> Iterable[tuple[str, Cause]]:
+    """What the sample events used, at level `traced`."""
+    if used is None:
+        return
+    for path in files:
+        module = index.by_path.get(path)
+        is_listed = not module and f"/{posixpath.dirname(path)}" in used.files
+        if (module and module.name in used.modules) or f"/{path}" in used.files or is_listed:
+            yield path, Cause("used by the sample events")
+
+
+def _names_used(used: Asked | None) -> object:
+    return used and [sorted(used.modules), sorted(used.files), sorted(used.libraries)]
+
+
 def _names_of(path: str) -> tuple[str, ...]:
     """What a pattern may call a file: its path in the image, or relative to the folder it is installed in."""
     for folder in (TASK, PACKAGES, f"{LANG}/lib"):
@@ -170,13 +202,11 @@ def _names_of(path: str) -> tuple[str, ...]:
 class _Judged:
     """All that a verdict is made of."""
 
-    plan: Plan
     files: Mapping[str, PlannedFile]
     index: Index
     reached: Reached
     store: FactsStore
-    choice: Choice
-    back: Mapping[str, str]
+    traced: bool
 
     def verdict(self, leftovers: Leftovers, starts: Mapping[str, Cause]) -> Verdict:
         """Judge modules, then data, then shared libraries by what is kept of both; bytecode follows its module."""
@@ -187,7 +217,7 @@ class _Judged:
         for path, file in self.files.items():
             if file.how is How.BYTECODE:
                 bytecode.append(file)
-            elif file.how in {How.LINK, How.FOLDER, How.CONTENT} and not path.startswith("etc/"):
+            elif file.how is How.FOLDER:
                 kept[path] = Cause(file.why)
             elif path in starts:
                 kept[path] = starts[path]
@@ -212,6 +242,8 @@ class _Judged:
             dropped[path] = UNREACHED
         else:
             cause, why = leftovers.judge(path)
+            if cause and self.traced and not leftovers.is_beside_native(path):
+                cause, why = None, "no sample event used it"
             if cause:
                 kept[path] = cause
             else:

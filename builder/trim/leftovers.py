@@ -44,6 +44,18 @@ class Leftovers:
         """Whether a path is the `__init__.py` of a folder without other modules."""
         return path.endswith("/__init__.py") and posixpath.dirname(path) not in self.folders
 
+    def is_beside_native(self, path: str) -> bool:
+        """Whether a trace of Python may have missed the opening of a file.
+
+        Compiled code opens files by itself, and what belongs to no package is the system's or the function's own.
+        """
+        if not path.startswith(f"{PACKAGES}/"):
+            return True
+        top = "/".join(path.split("/")[:3])
+        return path.count("/") > PACKAGES.count("/") + 1 and any(
+            kept.endswith(".so") and kept.startswith(f"{top}/") for kept in self.reached.kept
+        )
+
     def judge(self, path: str) -> tuple[Cause | None, str]:
         """A cause to keep the file, or the reason to drop it."""
         if path.startswith((f"{TASK}/", f"{RUNTIME}/")):

@@ -24,13 +24,15 @@ class Walk:
     """One walk. `facts` reads a module's facts when it is first reached."""
 
     def __init__(
-        self, index: Index, facts: Callable[[Module], Facts], rows: Sequence[Row], distributions: Sequence[Distribution]
-    ) -> None:
+        self, index: Index, facts: Callable[[Module], Facts], rows: Sequence[Row],
+        distributions: Sequence[Distribution], *, traced: bool = False,
+    ) -> None:  # fmt: skip
         self.index = index
         self.facts = facts
         self.distributions = distributions
         self.groups = {group for dist in distributions for group in dist.groups}
         self.found = Reached()
+        self._traced = traced  # the roots are all that was used: only what runs when they are imported is added
         self._queue: deque[tuple[Module, bool]] = deque()
         self._full: set[str] = set()  # paths that more than the runtime's own closure reaches
         self._lean = False  # while a module is read that only that closure reaches
@@ -101,26 +103,36 @@ class Walk:
         facts = self.facts(module)
         by = Cause("imported by", module.path)
         for one in facts.imports:
-            if module.scope == STDLIB and self._is_for_others(one):
+            if (module.scope == STDLIB and self._is_for_others(one)) or (self._traced and self._is_later(module, one)):
                 continue
             if one.guards and one.guards[0] not in {"", MAIN, FALLBACK}:
                 self._wait(module, one)
             else:
                 self._import(module, one, by)
+        if self._lean or not self._traced:
+            self._lead_on(module, facts)
+        self._note(module, facts)
+        self._apply_rows(module, facts)
+
+    def _lead_on(self, module: Module, facts: Facts) -> None:
+        """Follow what is no statement."""
         for codec in facts.codecs:
             self.name(f"{ENCODINGS}.{codec}", Cause("names the codec:", module.path), importer=module)
         if module.scope in {FUNCTION, DEPENDENCIES}:
             follow_hints(self, module, facts)
         elif module.is_native:
             follow_strings(self, module, facts.strings)
-        self._note(module, facts)
-        self._apply_rows(module, facts)
 
     def _is_for_others(self, one: Import) -> bool:
         """Whether an import of the standard library is for another use of the module, or for another Python."""
         if one.guards[:1] == (FALLBACK,) and one.guards[1:]:
             return all(self.index.find(name) for name in one.guards[1:])
-        return one.guards == (MAIN,) or (self._lean and one.deferred)
+        return one.guards == (MAIN,) or ((self._lean or self._traced) and one.deferred)
+
+    @staticmethod
+    def _is_later(module: Module, one: Import) -> bool:
+        """Whether an import does not happen when its module is imported."""
+        return module.scope in {FUNCTION, DEPENDENCIES} and (one.deferred or bool(one.guards))
 
     def _import(self, module: Module, one: Import, cause: Cause) -> None:
         base = self.base(module, one.level, one.module.partition(":")[0])
@@ -204,10 +216,11 @@ class Walk:
         )
 
     def _apply_rows(self, module: Module, facts: Facts) -> None:
+        lean = self._lean or self._traced
         for row in self.rows_of(module, "reaches"):
-            if row.lean or not self._lean:
+            if row.lean or not lean:
                 self._apply(row, module, facts)
-        if self._lean:
+        if lean:
             return
         for row in self.rows_of(module, "decodes"):
             if row.count:

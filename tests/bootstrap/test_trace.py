@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from bootstrap.trace import _named
 from tests.bootstrap.recording_server import Event
 from tests.bootstrap.runtime_process import VERSIONS, require_python, run_runtime, write_function
 
@@ -46,7 +47,13 @@ def test_each_thing_is_written_once_when_it_is_first_asked_for(tmp_path, version
     names = {("module", name) for name in ("app", "colorsys", "helper", "never_there")}
     assert found >= names | {("file", f"{tmp_path}/missing.csv"), ("file", f"{tmp_path}/data/table.csv")}
     assert len([line for line in outcome.stderr.splitlines() if "firkinTrace" in line]) == len(found)
-    assert not any(name.endswith(".pyc") for _, name in found)
+    assert not any(name.endswith(".pyc") for _, name in found), "bytecode is named by its module"
+
+
+def test_modules_that_import_module_loads_are_files() -> None:
+    """importlib.import_module raises no event of an import: what it opens tells, be it source or bytecode."""
+    assert _named("open", "/opt/python/a/__pycache__/b.cpython-311.pyc") == ("file", "/opt/python/a/b.py")
+    assert _named("open", "/opt/python/b.pyc") == ("file", "/opt/python/b.pyc")
 
 
 def test_nothing_is_written_and_nothing_loaded_without_the_variable(tmp_path) -> None:
