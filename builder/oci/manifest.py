@@ -74,6 +74,8 @@ def choose(index: bytes, wanted: Platform, where: str) -> Choice:
     fields = Fields.parse(index, where)
     entries = [(read_platform(entry), Descriptor.read(entry)) for entry in fields.objects("manifests")]
     images = [(platform, found) for platform, found in entries if platform is not None]
+    if not images and len(entries) == 1:  # some tools name no platform where there is no choice
+        images = [(wanted, entries[0][1])]
     platforms = tuple(platform for platform, _ in images)
     place = maybe_choose(wanted, platforms)
     if place is None:

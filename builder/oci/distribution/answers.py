@@ -6,15 +6,15 @@ all else is the caller's to judge.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
 import httpx
 
-from builder.oci.distribution.connections import Connections, Request
+from builder.oci.distribution.connections import Connections, Request, redacted
 from builder.oci.distribution.exchange import Opened, opened
 from builder.oci.distribution.hosts import shown
 from builder.oci.distribution.limits import Limits, delay_s
@@ -38,6 +38,7 @@ class Answer:
     body: bytes
     url: str
     is_own: bool
+    secrets: Collection[str] = field(repr=False)
 
     def header(self, name: str) -> str:
         """Give a header, "" where it is absent."""
@@ -48,7 +49,8 @@ class Answer:
         words = "; ".join(_messages(self.body))
         if not words and self.body:
             words = f"with {self.header('content-type') or 'content of no type'}"
-        return f"HTTP {self.status}" + (f" ({words[:_SHOWN_CHARS]!r})" if words else "")
+        words = redacted(words, self.secrets)[:_SHOWN_CHARS]  # before anything is cut off or escaped
+        return f"HTTP {self.status}" + (f" ({words!r})" if words else "")
 
 
 async def ask(
@@ -73,7 +75,7 @@ async def ask(
 async def read_answer(response: Opened, pace: Pace, *, max_bytes: int = _MAX_ERROR_BYTES) -> Answer:
     """Read an open response whole."""
     body = await response.read(pace, max_bytes)
-    return Answer(response.status, response.response.headers, body, response.url, response.is_own)
+    return Answer(response.status, response.response.headers, body, response.url, response.is_own, response.secrets)
 
 
 def check_available(answer: Answer, doing: str) -> None:

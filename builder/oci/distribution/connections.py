@@ -7,7 +7,7 @@ nothing twice.
 
 import os
 import ssl
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
@@ -16,11 +16,13 @@ import httpx
 
 from builder.oci.distribution.hosts import is_insecure, origin_of, shown
 from builder.oci.distribution.limits import Limits
-from builder.oci.errors import RegistryError, UnavailableError
+from builder.oci.errors import ProtocolError, RegistryError, UnavailableError
 
 _FATAL_TLS: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")  # nobody there speaks TLS
 _NO_NAME: Final = frozenset({-2, -5})  # EAI_NONAME, EAI_NODATA (netdb.h): an answer, not a failure to ask
 _USER_AGENT: Final = "firkin"
+
+FAILURES: Final = (httpx.HTTPError, ssl.SSLError)  # httpx lets the latter through where TLS breaks within a body
 
 Body = Callable[[], AsyncGenerator[bytes, None]]
 
@@ -39,13 +41,14 @@ class Request:
 class Connections:
     """Connections to any hosts, kept open until the end of the block this is used in."""
 
-    __slots__ = ("_clients", "_limits", "_plain", "insecure")
+    __slots__ = ("_clients", "_limits", "_plain", "insecure", "secrets")
 
     def __init__(self, limits: Limits, insecure: frozenset[str] = frozenset()) -> None:
         self._limits = limits
         self._clients: dict[bool, httpx.AsyncClient] = {}
         self._plain: set[tuple[str, int]] = set()  # insecure hosts that turned out to speak plain HTTP
         self.insecure = insecure
+        self.secrets: set[str] = set()  # what was sent or got, and no message may tell
 
     async def __aenter__(self) -> Self:
         return self
@@ -55,6 +58,8 @@ class Connections:
     ) -> None:
         for client in self._clients.values():
             await client.aclose()
+        if isinstance(error, RegistryError):
+            error.args = (redacted(str(error), self.secrets),)
 
     async def send(self, request: Request, url: str, authorization: str | None) -> httpx.Response:
         """Send a request to `url` and give the response with its body unread; raises RegistryError.
@@ -69,13 +74,13 @@ class Connections:
                 if not url.startswith("https:"):
                     raise _explained(error, request.method, url) from error
                 self._plain.add(origin_of(url)[1:])
-            except httpx.HTTPError as error:
+            except FAILURES as error:
                 raise _explained(error, request.method, url) from error
         if insecure:
             url = "http:" + url.partition(":")[2]
         try:
             return await self._send(request, url, authorization, insecure=insecure)
-        except httpx.HTTPError as error:
+        except FAILURES as error:
             raise _explained(error, request.method, url) from error
 
     async def _send(self, request: Request, url: str, authorization: str | None, *, insecure: bool) -> httpx.Response:
@@ -85,14 +90,15 @@ class Connections:
         if request.body is not None:
             headers["Content-Length"] = str(request.size)
         client = self._client(verify=not insecure)
-        if request.body is None:
-            return await client.send(client.build_request(request.method, url, headers=headers), stream=True)
-        content = request.body()
+        content = request.body() if request.body is not None else None
         try:
             built = client.build_request(request.method, url, headers=headers, content=content)
             return await client.send(built, stream=True)
+        except (httpx.InvalidURL, UnicodeError) as error:  # the latter of the idna package
+            raise ProtocolError(f"{request.method} {shown(url)}: {error}; is the registry set up well?") from error
         finally:
-            await content.aclose()  # a peer that answers early, or goes, leaves it half read
+            if content is not None:
+                await content.aclose()  # a peer that answers early, or goes, leaves it half read
 
     def _client(self, *, verify: bool) -> httpx.AsyncClient:
         if verify not in self._clients:
@@ -100,6 +106,10 @@ class Connections:
                 self._clients[verify] = httpx.AsyncClient(
                     verify=verify, timeout=httpx.Timeout(None, connect=self._limits.connect_s), follow_redirects=False
                 )
+            except (ValueError, ImportError, httpx.InvalidURL) as error:
+                raise RegistryError(
+                    f"reading the proxies in HTTPS_PROXY, HTTP_PROXY and ALL_PROXY: {error}; correct them"
+                ) from error
             except OSError as error:  # also ssl.SSLError
                 named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
                 raise RegistryError(
@@ -109,7 +119,14 @@ class Connections:
         return self._clients[verify]
 
 
-def _explained(error: httpx.HTTPError, method: str, url: str) -> RegistryError:
+def redacted(text: str, secrets: Collection[str]) -> str:
+    """Take secrets out of a text, whoever wrote it: a registry may repeat what it was sent."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "…")
+    return text
+
+
+def _explained(error: Exception, method: str, url: str) -> RegistryError:
     """Give what to tell of a failed exchange: what trying again may mend is an UnavailableError."""
     doing = f"{method} {shown(url)}"
     for cause in _causes(error):

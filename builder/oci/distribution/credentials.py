@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 from builder.oci.distribution.helpers import ask_helper
 from builder.oci.errors import AccessError, ImageError
@@ -52,7 +53,9 @@ class Credentials:
     def secrets(self) -> tuple[str, ...]:
         """All that must never be shown."""
         known = (self.password, self.identity_token, self.registry_token, self.basic.partition(" ")[2])
-        return tuple(secret for secret in known if secret)
+        return tuple(
+            form for secret in known if secret for form in {secret, quote(secret, safe=""), quote_plus(secret)}
+        )
 
 
 @dataclass(frozen=True, slots=True)

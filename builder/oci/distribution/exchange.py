@@ -3,14 +3,14 @@
 Bodies are never decompressed: a blob's bytes are what its digest names. It knows neither tokens nor attempts.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import httpx
 
-from builder.oci.distribution.connections import Connections, Request, reason
+from builder.oci.distribution.connections import FAILURES, Connections, Request, reason
 from builder.oci.distribution.hosts import origin_of, redirected, shown
 from builder.oci.distribution.pace import Pace
 from builder.oci.errors import ProtocolError, UnavailableError
@@ -22,10 +22,14 @@ _FOLLOWED: Final = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A response whose body has not been read; `is_own` tells that no redirect led away from the first origin."""
+    """A response whose body has not been read; `is_own` tells that no redirect led away from the first origin.
+
+    `secrets` are what no message may tell of it.
+    """
 
     response: httpx.Response
     is_own: bool
+    secrets: Collection[str] = field(repr=False)
 
     @property
     def url(self) -> str:
@@ -43,7 +47,7 @@ class Opened:
             async for data in self.response.aiter_raw():
                 pace.moved(len(data))
                 yield data
-        except httpx.HTTPError as error:
+        except FAILURES as error:
             raise UnavailableError(f"reading {shown(self.url)}: {reason(error)}; try again later") from error
 
     async def read(self, pace: Pace, limit: int) -> bytes:
@@ -70,7 +74,7 @@ async def opened(
         try:
             location = response.headers.get("location")
             if response.status_code not in _REDIRECTS or request.method not in _FOLLOWED or not location:
-                yield Opened(response, is_own)
+                yield Opened(response, is_own, connections.secrets)
                 return
         finally:
             await response.aclose()

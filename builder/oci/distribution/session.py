@@ -81,12 +81,14 @@ class Session:
             check_available(answer, doing(request))
             return answer
 
-        return await self._settled(request, once)
+        return await self._settled(request, once, pace)
 
-    async def _settled(self, request: Request, once: Callable[[str | None], Awaitable[Answer]]) -> Answer:
+    async def _settled(
+        self, request: Request, once: Callable[[str | None], Awaitable[Answer]], pace: Pace | None = None
+    ) -> Answer:
         header = self._authorizer.header(self._scopes)
         answer = await once(header)
-        if await self._learns(answer, header):
+        if await self._learns(answer, header, pace):
             answer = await once(self._authorizer.header(self._scopes))
         self._check_allowed(answer, request)
         return answer
@@ -105,33 +107,36 @@ class Session:
                     return
                 answer = await read_answer(response, pace)
             check_available(answer, doing(request))
-            if is_last or not await self._learns(answer, header):
+            if is_last or not await self._learns(answer, header, pace):
                 self._check_allowed(answer, request)
                 self.refuse(answer, doing(request))
 
-    async def _learns(self, answer: Answer, header: str | None) -> bool:
-        """Whether a refusal told what to send instead; raises AccessError where there is nothing to send."""
+    async def _learns(self, answer: Answer, header: str | None, pace: Pace | None) -> bool:
+        """Whether a refusal told what to send instead; raises AccessError where there is nothing to send.
+
+        The time that a token or a helper takes, which has bounds of its own, is not the transfer's.
+        """
         if answer.status != _UNAUTHORIZED or not answer.is_own:
             return False
+        if pace is not None:
+            pace.allow(self.limits.overall_s)
         await self._authorizer.learn(answer, self._scopes, refused=header)
+        if pace is not None:
+            pace.allow(self.limits.stall_s)
         return True
 
     def _check_allowed(self, answer: Answer, request: Request) -> None:
         if answer.status in _NOT_ALLOWED:
             raise AccessError(
-                f"{request.method} {shown(answer.url)} {self._authorizer.who()}: {self.said(answer)}; "
+                f"{request.method} {shown(answer.url)} {self._authorizer.who()}: {answer.said()}; "
                 f"log in, or ask for access; a name that does not exist is refused in the same way"
             )
-
-    def said(self, answer: Answer) -> str:
-        """Give the registry's own words, without any secret in them."""
-        return self._authorizer.redact(answer.said())
 
     def refuse(self, answer: Answer, doing: str) -> NoReturn:
         """Raise what an answer means that is none of those that were hoped for."""
         if answer.status in _NOT_FOUND:
-            raise NotFoundError(f"{doing}: the registry does not have it, {self.said(answer)}; correct the name")
-        raise ProtocolError(f"{doing}: {self.said(answer)}; is this a registry, and the name in order?")
+            raise NotFoundError(f"{doing}: the registry does not have it, {answer.said()}; correct the name")
+        raise ProtocolError(f"{doing}: {answer.said()}; is this a registry, and the name in order?")
 
 
 def doing(request: Request) -> str:

@@ -45,7 +45,6 @@ class Authorizer:
         "_lock",
         "_path",
         "_tokens",
-        "secrets",
     )
 
     def __init__(self, connections: Connections, find: Find, domain: str, path: str, *, limits: Limits) -> None:
@@ -58,7 +57,6 @@ class Authorizer:
         self._basic = ""
         self._tokens: dict[Scopes, str] = {}
         self._lock = asyncio.Lock()
-        self.secrets: set[str] = set()
 
     def header(self, scopes: Scopes) -> str | None:
         """Give what the registry has last been content with, None where nothing is known yet."""
@@ -81,12 +79,6 @@ class Authorizer:
                     f"asking {self._domain}: it refuses, and asks for {asked}; Basic and Bearer are known"
                 )
 
-    def redact(self, text: str) -> str:
-        """Take all secrets known here out of a text of the registry's."""
-        for secret in sorted(self.secrets, key=len, reverse=True):
-            text = text.replace(secret, "…")
-        return text
-
     def who(self) -> str:
         """Say with whose credentials requests are made, for messages."""
         credentials = self._credentials.get(self._domain)
@@ -99,7 +91,7 @@ class Authorizer:
         if domain not in self._credentials:
             found = await asyncio.to_thread(self._find, domain, self._path)
             self._credentials[domain] = found
-            self.secrets.update(found.secrets if found else ())
+            self._connections.secrets.update(found.secrets if found else ())
         return self._credentials[domain]
 
     async def _answer_basic(self) -> None:
@@ -114,6 +106,8 @@ class Authorizer:
     async def _answer_bearer(self, challenge: Challenge, url: str, scopes: Scopes) -> None:
         own = await self._find_for(self._domain)
         if own and own.registry_token:
+            if not _SENDABLE.fullmatch(own.registry_token):
+                raise AccessError(f"reading the token from {own.origin}: no header can hold it; log in again")
             self._tokens[scopes] = f"Bearer {own.registry_token}"
             return
         realm = challenge.parameters.get("realm", "")
@@ -121,10 +115,18 @@ class Authorizer:
             raise ProtocolError(
                 f"asking {self._domain}: it wants a token and does not say from where; is it a registry?"
             )
-        trusted = realm_gets_credentials(realm, url)
-        credentials = own if trusted else await self._find_for(urlsplit(realm).netloc)
+        is_near = realm_gets_credentials(realm, url)
+        credentials = own if is_near else await self._find_for(urlsplit(realm).netloc)
         service = challenge.parameters.get("service", "")
-        token = await self._fetch(realm, service, scopes, credentials)
+        try:
+            token = await self._fetch(realm, service, scopes, credentials)
+        except AccessError as error:
+            if is_near or credentials or not own:
+                raise
+            raise AccessError(
+                f"{error}; it is not of the registry's domain, so {own.origin} was not used for it: if you trust it, "
+                f"store a login for {urlsplit(realm).netloc!r}"
+            ) from error
         self._tokens[scopes] = f"Bearer {token}"
 
     async def _fetch(self, realm: str, service: str, scopes: Scopes, credentials: Credentials | None) -> str:
@@ -151,7 +153,7 @@ class Authorizer:
         answer = await retried(attempt, self._limits)
         where = f"asking {shown(realm)} for a token of {self._domain}, {_said_of(credentials)}"
         if answer.status != _OK:
-            raise AccessError(f"{where}: {self.redact(answer.said())}; log in again, or ask for access")
+            raise AccessError(f"{where}: {answer.said()}; log in again, or ask for access")
         return self._read_token(answer.body, where)
 
     def _read_token(self, body: bytes, where: str) -> str:
@@ -163,7 +165,7 @@ class Authorizer:
             raise ProtocolError(f"{where}: the answer is not JSON with a token; is this a token service?") from None
         if not _SENDABLE.fullmatch(token):
             raise ProtocolError(f"{where}: the token has {len(token)} signs, some that no header can hold")
-        self.secrets.add(token)
+        self._connections.secrets.add(token)
         return token
 
 

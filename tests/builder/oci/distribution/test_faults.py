@@ -327,7 +327,8 @@ def test_an_evil_realm_with_https_gets_no_credentials_of_the_registry(fake, held
     environment = login_for(fake.host, tmp_path / "login")
     insecure = {fake.host, f"localhost:{service.host.partition(':')[2]}"}
     with pytest.raises(
-        AccessError, match=r"asking https://localhost:\d+/v2/token for a token of .*, without credentials"
+        AccessError,
+        match=r"asking https://localhost:\d+/v2/token for .*, without credentials.*if you trust it, store a login",
     ):
         puller(held, store=target, environment=environment, insecure=insecure)
     assert USER not in (service.folder / "log").read_text().splitlines()[-1]
@@ -641,3 +642,93 @@ def test_no_secret_is_logged(fake, held, puller, target, tmp_path, caplog):
     logged = " ".join(record.getMessage() for record in caplog.records)
     assert "good-secret" not in logged
     assert PASSWORD not in logged
+
+
+def test_a_long_secret_is_not_shown_in_part(fake, held, puller, target, tmp_path):
+    """A message is cut after it was cleared, not before."""
+    secret = "".join(f"{number:x}" for number in range(1000))
+
+    def echo(handler):
+        said = "x" * 250 + handler.headers.get("authorization", "")
+        handler.answer(403, json.dumps({"errors": [{"code": "DENIED", "message": said}]}).encode())
+
+    fake.faults["HEAD", "manifest"] = asks_for_token(f"http://{fake.host}/token")
+    fake.faults["GET", "token"] = lambda handler: handler.answer(200, json.dumps({"token": "good" + secret}).encode())
+    fake.faults["GET", "manifest"] = echo
+    with pytest.raises(AccessError, match="Bearer …") as caught:
+        puller(held, store=target)
+    assert secret[:8] not in str(caught.value)
+
+
+def test_a_secret_in_a_header_of_the_registry_is_not_shown(fake, held, image, pusher, tmp_path):
+    """Whatever part of an answer a message quotes, it is cleared on its way out."""
+
+    def echo(handler):
+        handler.body()
+        if wants_basic(handler):
+            return
+        handler.answer(201, Docker_Content_Digest=f"sha256:{handler.headers['authorization']}")
+
+    fake.faults["PUT", "manifest"] = echo
+    with pytest.raises(ProtocolError, match="Basic …") as caught:
+        pusher(image, f"{fake.host}/a:2", environment=login_for(fake.host, tmp_path / "login"))
+    assert fake.authorizations()
+    assert not any(sent.partition(" ")[2] in str(caught.value) for sent in fake.authorizations())
+
+
+def test_a_token_of_the_users_that_no_header_can_hold_is_refused(fake, held, puller, target, tmp_path):
+    fake.faults["HEAD", "manifest"] = asks_for_token(f"http://{fake.host}/token")
+    environment = login_for(fake.host, tmp_path / "login")
+    entry = {"registrytoken": "a\nb"}
+    (tmp_path / "login" / "config.json").write_text(json.dumps({"auths": {fake.host: entry}}))
+    with pytest.raises(AccessError, match=r"reading the token from the file .*: no header can hold it; log in again"):
+        puller(held, store=target, environment=environment)
+
+
+@pytest.mark.parametrize(
+    "location", ["http://xn--a.example:1/x", "http://[::1/x", "http://a" * 30_000, "http://\u2603.\u0000/"]
+)
+def test_a_redirect_to_no_url_is_the_registrys_mistake(fake, held, puller, target, location):
+    """Whatever stands in Location, no error but our own comes out of it."""
+
+    def redirect(handler):
+        handler.raw(b"HTTP/1.1 307 X\r\nContent-Length: 0\r\nLocation: " + location.encode() + b"\r\n\r\n")
+
+    fake.faults["HEAD", "manifest"] = redirect
+    with pytest.raises(RegistryError):
+        puller(held, store=target)
+
+
+@pytest.mark.parametrize("proxy", ["nonsense://x", "socks5://127.0.0.1:1"])
+def test_a_bad_proxy_is_named(fake, held, puller, target, monkeypatch, proxy):
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(RegistryError, match="reading the proxies in HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"):
+        puller(held, store=target)
+
+
+def test_a_blob_that_goes_after_it_was_seen_is_told(fake, image, pusher):
+    """Between the question and the manifest the registry lost a blob: it says which, and so do we."""
+    fake.faults["HEAD", "blob"] = lambda handler: handler.answer(200)
+
+    def unknown(handler):
+        handler.body()
+        handler.answer(400, b'{"errors": [{"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown to registry"}]}')
+
+    fake.faults["PUT", "manifest"] = unknown
+    with pytest.raises(
+        ProtocolError, match=r"pushing the manifest 1 .*MANIFEST_BLOB_UNKNOWN: blob unknown to registry"
+    ):
+        pusher(image, f"{fake.host}/a:1")
+
+
+def test_a_slow_token_is_not_the_transfers_time(fake, held, image, puller, target):
+    """A service may take longer for a token than a transfer may stand still."""
+
+    def slowly(handler):
+        time.sleep(0.5)
+        handler.answer(200, b'{"token": "good"}')
+
+    fake.faults["GET", "token"] = slowly
+    fake.faults["GET", "blob"] = asks_for_token(f"http://{fake.host}/token")
+    limits = replace(QUICK, attempts=1, stall_s=0.3, answer_s=5)
+    assert puller(held, store=target, limits=limits).image.digest == image.digest

@@ -210,3 +210,13 @@ def test_progress_ends_with_every_blob_whole(image, pushed, puller):
     told.clear()
     puller(name, progress=told.append)
     assert {one.state.value for one in told} == {"present"}
+
+
+def test_an_index_of_one_image_without_a_platform_is_that_image(image, pushed, put, puller, repository):
+    """Where there is no choice some tools name no platform; the image's configuration must fit all the same."""
+    pushed("x")
+    ours = {"mediaType": media_types.MANIFEST, "digest": str(image.digest), "size": len(image.manifest)}
+    put("one", {"schemaVersion": 2, "mediaType": media_types.INDEX, "manifests": [ours]})
+    assert puller(f"{repository}:one").image.digest == image.digest
+    with pytest.raises(ImageError, match="it is an image for linux/amd64"):
+        puller(f"{repository}:one", ARM64)
