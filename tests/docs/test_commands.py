@@ -42,6 +42,7 @@ def script(page: Path) -> str:
     for port, own in zip(("8080", "9000", "5000"), free_ports(3), strict=True):
         text = text.replace(f"--port {port}", f"--port {own}").replace(f"-p {port}:", f"-p 127.0.0.1:{own}:")
         text = text.replace(f"localhost:{port}", f"localhost:{own}").replace(f"localhost/{port}", f"localhost/{own}")
+        text = text.replace(f"//127.0.0.1:{port}/", f"//127.0.0.1:{own}/")
     # `firkin invoke` without --port means 8080, which the page's own function does not have here.
     port = re.search(r"firkin run \S+ --port (\d+)", text)
     return re.sub(r"firkin invoke(?!.*--port)", f"firkin invoke --port {port[1]}" if port else "firkin invoke", text)
@@ -86,6 +87,7 @@ def test_pages_have_commands():
         "when-a-build-fails": 2, "keep-what-traffic-needs": 2,
         "run-a-web-application": 1, "stream-a-response": 2, "use-another-language": 1, "write-an-async-handler": 1,
         "use-snapstart-hooks": 0, "push-to-a-registry": 7,
+        "serve-http-anywhere": 2, "develop-with-hot-reload": 1, "use-extensions": 1,
     }  # fmt: skip
 
 
