@@ -105,8 +105,8 @@ class Caller:
             time.sleep(0.01)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def invoke(self, event: bytes) -> float:
-        """Send an event; seconds to the whole response."""
+    def invoke(self, event: bytes, *, status: int = 200) -> float:
+        """Send an event; seconds to the whole response, which has to have that status."""
         head = f"POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(event)}\r\n\r\n"
         started = time.perf_counter()
         self.connection.sendall(head.encode() + event)
@@ -114,7 +114,7 @@ class Caller:
         while (end := received.find(b"\r\n\r\n")) < 0:
             received += self._receive()
         fields = received[:end].lower()
-        if not received.startswith(b"HTTP/1.1 200 "):
+        if not received.startswith(b"HTTP/1.1 %d " % status):
             raise SystemExit(f"expected an answer, found {received[:300]!r}")
         at = fields.find(b"content-length:")
         if at >= 0:
