@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from .http_options import HttpOptions, parse_options
     from .serving import serve
+    from .trial import Initialised, initialise
     from .values import Outcome, Settings
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Emulator",
     "EmulatorError",
     "HttpOptions",
+    "Initialised",
     "InternalError",
     "InvalidAnswerError",
     "InvokeError",
@@ -49,6 +51,7 @@ __all__ = [
     "Settings",
     "TooManyRequestsError",
     "UsageError",
+    "initialise",
     "parse_options",
     "serve",
 ]
@@ -56,8 +59,10 @@ __all__ = [
 _HOMES = {
     "Emulator": "engine",
     "HttpOptions": "http_options",
+    "Initialised": "trial",
     "Outcome": "values",
     "Settings": "values",
+    "initialise": "trial",
     "parse_options": "http_options",
     "serve": "serving",
 }

@@ -130,6 +130,8 @@ class Sandbox:
         self._told_done = ""  # the invocation whose end the runtime's part was told of
         self.listeners: list[Callable[[PlatformEvent, float], None]] = []
         self.not_started: CommandNotStartedError | None = None  # the last start, if it failed
+        self.init_error = b""  # what the runtime last reported of a failed init
+        self.ended: Exited | None = None  # how its process last ended
 
     async def listen(self, host: str, port: int) -> str:
         """Take the address of the Runtime API and return it, `host:port`. Raises `ListenError`."""
@@ -162,6 +164,12 @@ class Sandbox:
     def is_idle(self) -> bool:
         """Whether it has no invocation."""
         return not self._jobs
+
+    def take_log(self) -> bytes:
+        """The end of what the runtime wrote since this was last asked."""
+        if self._effects is not None:
+            self._effects.drain()
+        return self._log.take()
 
     def assign(self, job: Job) -> None:
         """Run an invocation; there must be room."""
@@ -319,6 +327,7 @@ class Sandbox:
             self._step(lambda: self._rules.on_post(self._environment, post, self._now()))
         elif isinstance(parsed, life.InitError):
             init_error = parsed
+            self.init_error = parsed.answer.body
             self._step(lambda: self._rules.on_init_error(self._environment, init_error))
         elif request.target.startswith(_EXTENSION_PREFIXES) and self._effects is not None:
             (self._host or self._adopt(self._effects)).on_call(call, request)
@@ -391,6 +400,7 @@ class Sandbox:
 
     def _on_over(self, event: Exited) -> None:
         """Nothing of the environment runs any more."""
+        self.ended = event
         self._step(lambda: self._rules.on_exited(self._environment, event, self._now()))
 
     def _on_not_started(self, error: CommandNotStartedError) -> None:
