@@ -135,7 +135,7 @@ def free_port() -> int:
 def our_emulator(folder: Path, runtime: list[str]) -> Iterator[int]:
     command = [sys.executable, "-S", str(MAIN), "--port", "0", "--", *runtime]
     with running(command, folder, environment()) as process:
-        ready = process.stderr.readline()
+        ready = next(line for line in process.stderr if " ready, " in line)  # it may tell of a memory limit before
         yield int(re.search(r":(\d+)/", ready)[1])
 
 
