@@ -1,0 +1,376 @@
+"""Trimming: the corpus as plain Dockerfile images and as ours at each level: size, files, start, first response, memory.
+
+Both sides ship the same Python and answer the same platform (`bench.platform`). Starts are measured in the unpacked image,
+without an engine, and once more as `docker run`. The lower bound holds what the kernel saw opened in one call.
+"""
+
+import io
+import json
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tarfile
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.base import make_base
+from bench.build import BIN, environment
+from bench.platform import Runtime, render_event, running
+
+TOP = Path(__file__).parents[1]
+CORPUS = TOP / "tests" / "conformance" / "corpus"
+PEERS = Path(__file__).parent / "peers"
+LEVELS = ("none", "safe", "reachable", "traced")
+STARTED = ("dockerfile", "none", "reachable", "traced")
+RUN_AS_CONTAINER = ("dockerfile", "reachable")
+COUNT = 3  # runs of each, in turns: the corpus is large, and the figures that matter are ratios
+
+# gzip MB at `reachable` and at `traced` that were asked for.
+ASKED = {"echo": (6.5, 5.0), "boto3-s3": (13.0, 10.5), "pandas": (38.0, 34.0), "fastapi": (15.0, 12.5)}
+ASKED_RUN_RATIO = 0.6
+ASKED_REDUCTION = 4.0
+ASKED_TRIM_S = 3.0
+_OPENED = re.compile(r'openat\(AT_FDCWD, "(?P<path>[^"]+)"[^=]*\) += \d+|execve\("(?P<program>[^"]+)"')
+
+
+@dataclass
+class Image:
+    """One way to make one function's image: `root` is where it is unpacked, `command` and `variables` start it."""
+
+    size: int = 0
+    files: int = 0
+    root: Path = Path()
+    command: tuple[str, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
+    tag: str = ""
+    next_ms: list[float] = field(default_factory=list)
+    run_ms: list[float] = field(default_factory=list)
+    peak_mb: list[float] = field(default_factory=list)
+
+
+def docker(*arguments: str) -> str:
+    """The client's stdout; a failure ends the measurement."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"docker {' '.join(arguments)[:200]}: {done.stderr[-2000:]}")
+    return done.stdout.strip()
+
+
+def dockerfile_image(name: str, scratch: Path, sizes: dict[str, int]) -> Image:
+    """The function as a careful person's Dockerfile makes it."""
+    context = scratch / "context"
+    shutil.copytree(CORPUS / name, context / "function", ignore=shutil.ignore_patterns("events", "*.txt", "*.md"))
+    (context / "function" / "unseen.json").unlink()
+    for data in (CORPUS / name).glob("*/*.txt"):  # templates are the function's
+        (context / "function" / data.parent.name).mkdir(exist_ok=True)
+        shutil.copy(data, context / "function" / data.parent.name)
+    shutil.copy(PEERS / "awslambdaric.txt", context)
+    wanted = CORPUS / name / "requirements.txt"
+    (context / "requirements.txt").write_text(wanted.read_text() if wanted.exists() else "")
+    shutil.copy(PEERS / "Dockerfile.corpus", context / "Dockerfile")
+    wheels = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+    ]
+    for file in ("awslambdaric.txt", "requirements.txt"):
+        subprocess.run([*wheels, "-d", str(context / "wheels"), "-r", str(context / file)], check=True)
+    tag = f"firkin-bench-{name}"
+    docker("build", "--quiet", "--build-arg", f"BASE={make_base(scratch)}", "--tag", tag, str(context))
+    root = scratch / "dockerfile"
+    root.mkdir()
+    container = docker("create", tag)
+    docker("export", "--output", str(scratch / "export.tar"), container)
+    docker("rm", container)
+    subprocess.run(["tar", "-C", str(root), "-xf", str(scratch / "export.tar")], check=True)
+    size = saved_size(tag, scratch / "export.tar", sizes)
+    variables = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
+    return Image(size, count_files(root), root, ("python3", "-m", "awslambdaric", "app.handler"), variables, tag)
+
+
+def saved_size(tag: str, file: Path, sizes: dict[str, int]) -> int:
+    """Bytes of an engine's image with each layer compressed by gzip at level 6, as a push does."""
+    docker("save", "--output", str(file), tag)
+    total = 0
+    with tarfile.open(file) as archive:
+        manifest = json.load(archive.extractfile("manifest.json"))[0]
+        diff_ids = json.load(archive.extractfile(manifest["Config"]))["rootfs"]["diff_ids"]
+        for layer, diff_id in zip(manifest["Layers"], diff_ids, strict=True):
+            if diff_id not in sizes:
+                sizes[diff_id] = compressed(archive.extractfile(layer))
+            total += sizes[diff_id]
+    file.unlink()
+    return total
+
+
+def compressed(stream: io.BufferedReader) -> int:
+    """Bytes of a stream after gzip at level 6."""
+    press, total = zlib.compressobj(6, wbits=31), 0
+    while piece := stream.read(1 << 20):
+        total += len(press.compress(piece))
+    return total + len(press.flush())
+
+
+def count_files(root: Path) -> int:
+    """Regular files and links below a folder."""
+    return sum(1 for path in root.rglob("*") if path.is_symlink() or path.is_file())
+
+
+def our_image(name: str, level: str, scratch: Path, cache: Path) -> tuple[Image, dict]:
+    """The function as `build-image` makes it at one level, and what it told."""
+    source = scratch / "function"
+    if not source.exists():
+        shutil.copytree(CORPUS / name, source, ignore=shutil.ignore_patterns("unseen.json"))
+    root, tag = scratch / level, f"firkin-bench-{name}-{level}"
+    command = [
+        str(BIN / "build-image"),
+        str(source),
+        "--trim",
+        level,
+        "-t",
+        tag,
+        "--json",
+        "-q",
+        "-o",
+        f"rootfs:{root}",
+    ]
+    command += ["-o", "docker"] if level in RUN_AS_CONTAINER else []
+    done = subprocess.run(command, env=environment(cache), cwd=scratch, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{name} at {level}: {done.stderr[-2000:]}")
+    told = json.loads(done.stdout)
+    (python,) = (path for path in (root / "var/lang/bin").iterdir() if path.name.startswith("python3."))
+    start = (f"/var/lang/bin/{python.name}", "-S", "/var/runtime/bootstrap/__main__.py", "app.handler")
+    variables = {"PATH": "/var/lang/bin:/usr/bin:/bin", "LAMBDA_TASK_ROOT": "/var/task"}
+    return Image(told["size"], count_files(root), root, start, variables, tag), told
+
+
+@contextmanager
+def furnished(roots: Sequence[Path]) -> Iterator[None]:
+    """With /proc and /dev in each root, as a container has them."""
+    places = []
+    try:
+        for root in roots:
+            for name in ("proc", "dev"):
+                (root / name).mkdir(exist_ok=True)
+                subprocess.run(["mount", "--bind", f"/{name}", str(root / name)], check=True)
+                places.append(root / name)
+        yield
+    finally:
+        for place in reversed(places):
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def start(image: Image, event: bytes) -> None:
+    """Start the unpacked image, serve one event, and note the time to the first `/next` and the peak of memory."""
+    command = ["unshare", "--root", str(image.root), "--wd", "/var/task", *image.command]
+    with running(command, Path("/"), **image.variables) as runtime:
+        image.next_ms.append((runtime.wait_for_next() - runtime.started) * 1e3)
+        runtime.invoke(event)
+        image.peak_mb.append(peak_bytes(runtime) / 1e6)
+
+
+def peak_bytes(runtime: Runtime) -> int:
+    """The most memory that was resident so far."""
+    status = Path(f"/proc/{runtime.process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
+def run_container(image: Image, event: bytes) -> None:
+    """`docker run` to the first response."""
+    name = f"{image.tag}-run"
+    command = [
+        "docker",
+        "run",
+        "--rm",
+        "--network",
+        "host",
+        "--name",
+        name,
+        "--env",
+        "AWS_LAMBDA_RUNTIME_API",
+        image.tag,
+    ]
+    try:
+        with running(command, Path("/")) as runtime:
+            image.run_ms.append((runtime.invoke(event)[1] - runtime.started) * 1e3)
+            subprocess.run(["/usr/bin/docker", "kill", name], capture_output=True, check=False)
+    finally:
+        subprocess.run(["/usr/bin/docker", "rm", "--force", name], capture_output=True, check=False)
+
+
+def floor(image: Image, event: bytes, scratch: Path) -> tuple[int, int]:
+    """gzip bytes and number of the files that the kernel saw opened, from the start to the first response."""
+    record = scratch / "opened"
+    command = ["strace", "-f", "-qq", "-e", "trace=openat,execve", "-o", str(record), "unshare", "--root",
+               str(image.root), "--wd", "/var/task", *image.command]  # fmt: skip
+    with running(command, Path("/"), **image.variables) as runtime:
+        runtime.invoke(event)
+    names = {found["path"] or found["program"] for found in _OPENED.finditer(record.read_text(errors="replace"))}
+    files = sorted(
+        {file for name in names if (file := image.root / name.lstrip("/")).is_file() and not outside(file, image)}
+    )
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6, dereference=True) as archive:
+        for file in files:
+            archive.add(file, str(file.relative_to(image.root)))
+    return len(stream.getvalue()), len(files)
+
+
+def outside(file: Path, image: Image) -> bool:
+    """Whether a path is of the machine's /proc or /dev, or leads out of the image."""
+    return file.relative_to(image.root).parts[0] in {"proc", "dev"} or not file.resolve().is_relative_to(image.root)
+
+
+@dataclass
+class Measured:
+    """All that was measured of one function."""
+
+    name: str
+    images: dict[str, Image]
+    floor: tuple[int, int]
+    problem: str = ""
+
+    def ratio(self, figure: Callable[[Image], list[float]], one: str, other: str) -> float:
+        """The median of the paired ratios of two images."""
+        pairs = zip(figure(self.images[one]), figure(self.images[other]), strict=True)
+        return statistics.median(first / second for first, second in pairs)
+
+
+def measure(name: str, scratch: Path, cache: Path, sizes: dict[str, int]) -> Measured:
+    """Build and measure one function; its images are removed again."""
+    event = render_event(sorted((CORPUS / name / "events").glob("*.json"))[0].read_bytes())
+    images = {"dockerfile": dockerfile_image(name, scratch, sizes)}
+    try:
+        for level in LEVELS:
+            images[level], _ = our_image(name, level, scratch, cache)
+        with furnished([image.root for image in images.values()]):
+            for turn in range(COUNT + 1):
+                for kind in STARTED:
+                    start(images[kind], event)
+                    if not turn:  # the first reads files into memory
+                        images[kind].next_ms.clear()
+                        images[kind].peak_mb.clear()
+            lowest = floor(images["safe"], event, scratch)
+        for _ in range(COUNT):
+            for kind in RUN_AS_CONTAINER:
+                run_container(images[kind], event)
+    finally:
+        for kind in RUN_AS_CONTAINER:
+            if kind in images:
+                with suppress(RuntimeError):
+                    docker("rmi", "--force", images[kind].tag)
+    return Measured(name, images, lowest)
+
+
+def measured(scratch: Path) -> Iterator[Measured]:
+    """Each function of the corpus; what cannot be measured is said."""
+    sizes: dict[str, int] = {}
+    for folder in sorted(file.parent for file in CORPUS.glob("*/app.py")):
+        own = scratch / folder.name
+        own.mkdir()
+        try:
+            yield measure(folder.name, own, scratch / "cache", sizes)
+        except (RuntimeError, SystemExit, OSError, subprocess.SubprocessError) as error:
+            print(f"{folder.name}: {error}", file=sys.stderr)
+            yield Measured(folder.name, {}, (0, 0), str(error).splitlines()[0][:200])
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
+
+
+def mb(size: float) -> str:
+    """Megabytes with two decimals."""
+    return f"{size / 1e6:.2f}"
+
+
+def size_table(rows: Sequence[Measured]) -> Iterator[str]:
+    """Sizes and files."""
+    yield "| function | Dockerfile: gzip MB, files | `none` | `safe` | `reachable` | `traced` | opened in one call | Dockerfile ÷ `reachable` |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        cells = [f"{mb(row.images[kind].size)}, {row.images[kind].files}" for kind in ("dockerfile", *LEVELS)]
+        cells[3] = f"**{cells[3]}**"
+        yield (
+            f"| {row.name} | " + " | ".join(cells) + f" | {mb(row.floor[0])}, {row.floor[1]} "
+            f"| {row.images['dockerfile'].size / row.images['reachable'].size:.1f} |"
+        )
+
+
+def time_table(rows: Sequence[Measured]) -> Iterator[str]:
+    """Starts and memory."""
+    yield (
+        "| function | exec → first `/next`, ms: Dockerfile, `none`, `reachable`, `traced` | `reachable` ÷ `none` "
+        "| `docker run` → first response, ms: Dockerfile, `reachable` | ratio | peak MB: Dockerfile, `none`, `reachable` |"
+    )
+    yield "|---|---|---|---|---|---|"
+    for row in rows:
+        starts = ", ".join(f"{statistics.median(row.images[kind].next_ms):.0f}" for kind in STARTED)
+        runs = ", ".join(f"{statistics.median(row.images[kind].run_ms):.0f}" for kind in RUN_AS_CONTAINER)
+        peaks = ", ".join(f"{statistics.median(row.images[kind].peak_mb):.0f}" for kind in STARTED[:3])
+        yield (
+            f"| {row.name} | {starts} | {row.ratio(lambda i: i.next_ms, 'reachable', 'none'):.2f} | {runs} "
+            f"| {row.ratio(lambda i: i.run_ms, 'reachable', 'dockerfile'):.2f} | {peaks} |"
+        )
+
+
+def asked_table(rows: Sequence[Measured]) -> Iterator[str]:
+    """What was asked for, and what came of it."""
+    by_name = {row.name: row for row in rows}
+    yield "| asked for | found |"
+    yield "|---|---|"
+    for name, (reachable, traced) in ASKED.items():
+        if name in by_name:
+            found = [by_name[name].images[level].size for level in ("reachable", "traced")]
+            yield f"| {name}: at most {reachable} MB at `reachable`, {traced} MB at `traced` | {mb(found[0])}, {mb(found[1])} |"
+    reductions = [row.images["dockerfile"].size / row.images["reachable"].size for row in rows]
+    yield f"| median reduction against the Dockerfile image at least {ASKED_REDUCTION:g} × | **{statistics.median(reductions):.2f} ×** |"
+    for name in ("echo", "pandas"):
+        if name in by_name:
+            ratio = by_name[name].ratio(lambda i: i.run_ms, "reachable", "dockerfile")
+            yield f"| {name}: `docker run` → first response at most {ASKED_RUN_RATIO} of the Dockerfile image's | {ratio:.2f} |"
+    slower = [row.ratio(lambda i: i.next_ms, "reachable", "none") for row in rows]
+    yield f"| start-up never slower than untrimmed | median {statistics.median(slower):.2f}, worst {max(slower):.2f} |"
+
+
+def trimming_time(scratch: Path) -> str:
+    """Seconds of the step `trim` for pandas when one line of the function has changed."""
+    scratch.mkdir()
+    _, told = our_image("pandas", "reachable", scratch, scratch.parent / "cache")
+    with (scratch / "function" / "app.py").open("a") as file:
+        file.write(f"# {time.time()}\n")
+    shutil.rmtree(scratch / "reachable")
+    _, told = our_image("pandas", "reachable", scratch, scratch.parent / "cache")
+    docker("rmi", "--force", "firkin-bench-pandas-reachable")
+    spent = {step["name"]: step["seconds"] for step in told["steps"]}
+    return f"| trimming the pandas function at most {ASKED_TRIM_S:g} s warm, one line changed | {spent.get('trim', 0):.2f} s |"
+
+
+def report(scratch: Path, *, runs: int) -> Iterator[str]:
+    """The section of docs/benchmarks.md; `runs` does not count here, see COUNT."""
+    del runs
+    make_base(scratch)
+    found = list(measured(scratch))
+    rows = [row for row in found if not row.problem]
+    yield from asked_table(rows)
+    yield trimming_time(scratch / "again")
+    yield ""
+    yield from size_table(rows)
+    yield ""
+    yield from time_table(rows)
+    yield ""
+    yield f"Medians of {COUNT} runs in turns; ratios are medians of pairs. Sizes are of layers compressed by gzip at level 6."
+    for row in found:
+        if row.problem:
+            yield f"Not measured: {row.name} ({row.problem})."
