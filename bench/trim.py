@@ -212,7 +212,7 @@ def run_container(image: Image, event: bytes) -> None:
 
 
 def floor(image: Image, event: bytes, scratch: Path) -> tuple[int, int]:
-    """gzip bytes and number of the files that the kernel saw opened, from the start to the first response."""
+    """Gzip bytes and number of the files that the kernel saw opened, from the start to the first response."""
     record = scratch / "opened"
     command = ["strace", "-f", "-qq", "-e", "trace=openat,execve", "-o", str(record), "unshare", "--root",
                str(image.root), "--wd", "/var/task", *image.command]  # fmt: skip

@@ -16,6 +16,7 @@ from builder.cache import Cache
 from builder.config import Config, read_pyproject
 from builder.console import Console, megabytes, seconds
 from builder.errors import BaseError, InterpreterError, SourceError
+from builder.explain import remember
 from builder.host import observe_host
 from builder.interpreter import ARCHITECTURES, Interpreter, observe_interpreter
 from builder.labels import image_labels, parse_pairs
@@ -249,6 +250,7 @@ def _make(config: Config, cache: Cache, console: Console, *, environment: Mappin
             assembled = assemble_prepared(prepared, cache, console)
         with console.step("prove"):
             method, answers, log = _prove(prepared, assembled, cache, console)
+    remember(prepared.plan, assembled.image, cache)
     with console.step("check"):
         _check(prepared, assembled, cache, console, log=log)
     package = None

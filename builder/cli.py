@@ -561,6 +561,26 @@ def _lint(
     gate(findings, image, strict=strict)
 
 
+@_firkin.command("explain")
+@click.argument("image")
+@click.argument("name", metavar="MODULE|PATH")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as one JSON object.")
+def _explain(image: str, name: str, *, as_json: bool) -> None:
+    """Tell why a module or file is in IMAGE, or why not.
+
+    IMAGE is oci:DIR, tar:FILE or the name of an image in the Docker Engine.
+    """
+    from builder.console import Console
+    from builder.explain import describe, explain, open_reasons, render
+
+    with _cache(Console()) as cache:
+        answers = explain(name, open_reasons(image, cache))
+    if as_json:
+        print_json(describe(answers))
+    else:
+        print_bytes(render(answers).encode("utf-8", "surrogateescape"))
+
+
 @_firkin.command("trace")
 @_source
 @click.option(

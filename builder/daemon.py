@@ -30,6 +30,37 @@ def container_log(name: str) -> str:
             ) from error
 
 
+def image_id(name: str) -> str:
+    """The engine's identity of an image: the digest of its configuration, or of its manifest. Raises DockerError."""
+    from docker.errors import DockerException
+
+    client = _client("name an image as oci:DIR or tar:FILE")
+    try:
+        return str(client.images.get(name).id)
+    except (DockerException, OSError) as error:
+        raise DockerError(
+            f"looking for the image {name!r}: {_reason(error)}",
+            hint="See docker images; an image elsewhere is named oci:DIR or tar:FILE.",
+        ) from error
+    finally:
+        client.close()
+
+
+def save(name: str, archive: Path) -> None:
+    """Write an image of the engine to a file. Raises DockerError."""
+    from docker.errors import DockerException
+
+    client = _client("name an image as oci:DIR or tar:FILE")
+    try:
+        with archive.open("wb") as file:
+            for piece in client.images.get(name).save():
+                file.write(piece)
+    except (DockerException, OSError) as error:
+        raise DockerError(f"fetching the image {name!r}: {_reason(error)}", hint="See the engine's log.") from error
+    finally:
+        client.close()
+
+
 def load(archive: Path, reference: str, *, ids: Collection[str]) -> None:
     """Load an image archive and check that the engine holds exactly that image under the name.
 

@@ -93,6 +93,7 @@ PARTS = {
     "firkin.md": {
         "run": lambda: options(_firkin.commands["run"]),
         "invoke": lambda: options(_firkin.commands["invoke"]),
+        "explain": lambda: options(_firkin.commands["explain"]),
         "trace": lambda: options(_firkin.commands["trace"]),
     },
     "lint.md": {

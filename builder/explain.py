@@ -1,0 +1,213 @@
+"""Why a module or file is in an image, or why not: the answer of `firkin explain`.
+
+Each build leaves the reasons of its plan in the cache, under the digest of the image's configuration, which every copy
+of the image keeps wherever it goes. Without them (another machine, an old build) the image's own list of what was left
+out answers a part, and says so. Never changes an image and never runs it.
+"""
+
+import difflib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from builder.cache import Cache
+from builder.errors import SourceError
+from builder.left_out import PATH, parse_left_out
+from builder.listing import list_files
+from builder.oci import Image
+from builder.plan import HISTORY, How, Plan
+from builder.trace import module_name, short_name
+
+MAX_STEPS = 50  # of a chain; longer is a circle
+MAX_SHOWN = 10  # lines about a folder, and names that are alike
+
+_KIND = "explanations"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One file of an image: its layer, why it is there, and the file that leads to it ("" at a beginning)."""
+
+    layer: str
+    why: str
+    via: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """What is known of one image. `whole` says whether the build's own reasons are among it."""
+
+    kept: Mapping[str, Kept]
+    dropped: Mapping[str, str]
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is to be said about one path: whether it is in the image, and a line for each step of the reason."""
+
+    path: str
+    present: bool
+    lines: tuple[str, ...] = field(default=())
+
+
+def remember(plan: Plan, image: Image, cache: Cache) -> None:
+    """Leave the reasons of a plan in the cache, unless they are there."""
+    key = image.config_descriptor.digest.encoded
+    if (cache.folder / "records" / _KIND / key).exists():
+        return
+    kept = {
+        file.path: [layer.name, file.why, file.via]
+        for layer in plan.layers
+        for file in layer.files
+        if file.how is not How.BYTECODE
+    }
+    dropped = {path: why for layer in plan.layers for path, why in layer.dropped.items() if "/__pycache__/" not in path}
+    cache.write_record(_KIND, key, {"reasons": json.dumps([kept, dropped])})
+
+
+def reasons_of(digest: str, cache: Cache) -> Reasons | None:
+    """The remembered reasons of the image with that configuration (hexadecimal digits), None when there are none."""
+    match cache.record(_KIND, digest):
+        case {"reasons": str(text)}:
+            kept, dropped = json.loads(text)
+            return Reasons({path: Kept(*row) for path, row in kept.items()}, dropped)
+    return None
+
+
+def reasons_in(image: Image, cache: Cache) -> Reasons:
+    """What the image itself tells: the layer of each file, and what it lists as left out. Raises ImageError."""
+    from builder.prove.rootfs import unpacked
+
+    kept: dict[str, Kept] = {}
+    told = ""
+    names = [entry.created_by.removeprefix(HISTORY) for entry in image.config.history if not entry.empty_layer]
+    folders = unpacked(image, cache)
+    for number, folder in enumerate(folders):
+        name = names[number] if len(folders) == len(names) else "unknown"
+        kept |= {file.path: Kept(name, "") for file in list_files(str(folder), skip=frozenset(("__pycache__",)))}
+        if (folder / PATH).is_file():
+            told = (folder / PATH).read_text(encoding="utf-8", errors="replace")
+    return Reasons(kept, parse_left_out(told), whole=False)
+
+
+def open_reasons(text: str, cache: Cache) -> Reasons:
+    """The reasons of `oci:DIR`, `tar:FILE`, or the name of an image in the Docker Engine.
+
+    Raises SourceError, ImageError and DockerError for what is no image.
+    """
+    from builder.outputs import open_image
+
+    if text.startswith(("oci:", "tar:")):
+        return _reasons(open_image(text), cache)
+    from builder.daemon import image_id, save
+
+    name = text.removeprefix("docker:")
+    known = reasons_of(image_id(name).partition(":")[2], cache)
+    if known:
+        return known
+    with cache.scratch() as scratch:
+        save(name, scratch / "image.tar")
+        return _reasons(open_image(f"tar:{scratch / 'image.tar'}"), cache)
+
+
+def _reasons(image: Image, cache: Cache) -> Reasons:
+    """The build's reasons, and for what lies below them that it is the base image's."""
+    known = reasons_of(image.config_descriptor.digest.encoded, cache)
+    if known and len({kept.layer for kept in known.kept.values()}) >= len(image.layers):
+        return known
+    own = reasons_in(image, cache)
+    if not known:
+        return own
+    base = {path: Kept(kept.layer, "of the base image") for path, kept in own.kept.items() if path not in known.kept}
+    return Reasons({**base, **known.kept}, known.dropped)
+
+
+def find(asked: str, reasons: Reasons) -> list[str]:
+    """The paths that a module's name, a path of the image or one relative to where it is installed stands for.
+
+    A folder stands for itself. Raises SourceError for a name that is nowhere, with those that are alike.
+    """
+    plain = asked.strip("/")
+    paths = [*reasons.kept, *reasons.dropped] if plain else []
+    found = [path for path in paths if plain in {path.rstrip("/"), short_name(path.rstrip("/")), module_name(path)}]
+    found = found or sorted({folder for path in paths if (folder := _folder(plain, path))})
+    found = found or [path for path in reasons.dropped if path.endswith("/") and _is_below(plain, path)]
+    if found:
+        return list(dict.fromkeys(found))
+    names = {name for path in paths for name in (module_name(path), short_name(path.rstrip("/"))) if name}
+    near = difflib.get_close_matches(plain, names, n=3)
+    hint = (
+        f"Did you mean {', '.join(near)}?" if near else "Give a module's name (pandas.io.sql), or a path of the image."
+    )
+    raise SourceError(f"explaining {asked!r}: the image neither holds it nor was it left out", hint=hint)
+
+
+def _folder(plain: str, path: str) -> str:
+    """The folder of the path that is asked for: by its path, its short path, or the name of a package of no file."""
+    for candidate in (plain, plain.replace(".", "/")):
+        if path.startswith(f"{candidate}/"):
+            return f"{candidate}/"
+        short = short_name(path)
+        if short != path and short.startswith(f"{candidate}/"):
+            return f"{path[: len(path) - len(short)]}{candidate}/"
+    return ""
+
+
+def _is_below(plain: str, folder: str) -> bool:
+    """Whether an entry that covers a folder covers what is asked for."""
+    candidates = (plain, plain.replace(".", "/"))
+    return any(f"{name}/".startswith((folder, short_name(folder.rstrip("/")) + "/")) for name in candidates)
+
+
+def explain(asked: str, reasons: Reasons) -> list[Answer]:
+    """An answer for each path that is meant. Raises SourceError for a name that is nowhere."""
+    return [_explain(path, reasons) for path in find(asked, reasons)]
+
+
+def _explain(path: str, reasons: Reasons) -> Answer:
+    if path in reasons.kept:
+        return Answer(path, present=True, lines=tuple(_chain(path, reasons)))
+    if path in reasons.dropped:
+        name = short_name(path.rstrip("/"))
+        return Answer(
+            path,
+            present=False,
+            lines=(f"left out: {reasons.dropped[path]}", f"to put it back, add {name!r} to keep in [tool.build-image]"),
+        )
+    kept = [one for one in reasons.kept if one.startswith(path)]
+    gone = Counter(why for one, why in reasons.dropped.items() if one.startswith(path))
+    lines = [f"{len(kept)} files are in the image, {sum(gone.values())} were left out"]
+    lines += [f"left out, {count}: {why}" for why, count in gone.most_common(MAX_SHOWN)]
+    lines += [f"in the image: {one}" for one in kept[:MAX_SHOWN]]
+    return Answer(path, present=bool(kept), lines=tuple(lines))
+
+
+def _chain(path: str, reasons: Reasons) -> Iterator[str]:
+    """From a file to the beginning of the chain that leads to it."""
+    first = reasons.kept[path]
+    yield f"in layer {first.layer}"
+    if not reasons.whole:
+        yield "why, only the machine that built it knows: build it again here, and ask again"
+        return
+    seen = set[str]()
+    while path in reasons.kept and path not in seen and len(seen) < MAX_STEPS:
+        seen.add(path)
+        kept = reasons.kept[path]
+        yield f"{kept.why} {kept.via}" if kept.via else kept.why
+        path = kept.via
+
+
+def render(answers: Iterable[Answer]) -> str:
+    """The answers as text."""
+    texts = []
+    for answer in answers:
+        head = answer.path if answer.present else f"{answer.path} is not in the image"
+        texts.append("\n  ".join((head, *answer.lines)) + "\n")
+    return "".join(texts)
+
+
+def describe(answers: Iterable[Answer]) -> dict[str, object]:
+    """The answers as the JSON object of --json."""
+    return {"answers": [{"path": f"/{one.path}", "present": one.present, "reason": list(one.lines)} for one in answers]}
