@@ -18,7 +18,7 @@ LOG_LINES = 50  # of a failed build, its end
 
 def container_log(name: str) -> str:
     """All that a container wrote so far. Raises DockerError."""
-    from docker.errors import DockerException  # type: ignore[import-untyped]  # the SDK has no types, and no stubs that follow it
+    from docker.errors import DockerException  # type: ignore[import-untyped]  # the SDK has no types
 
     with _client("name a file with --log instead") as client:
         try:
@@ -28,37 +28,6 @@ def container_log(name: str) -> str:
                 f"reading the log of container {name!r}: {_reason(error)}",
                 hint="See docker ps -a, or give its log with --log FILE.",
             ) from error
-
-
-def image_id(name: str) -> str:
-    """The engine's identity of an image: the digest of its configuration, or of its manifest. Raises DockerError."""
-    from docker.errors import DockerException
-
-    client = _client("name an image as oci:DIR or tar:FILE")
-    try:
-        return str(client.images.get(name).id)
-    except (DockerException, OSError) as error:
-        raise DockerError(
-            f"looking for the image {name!r}: {_reason(error)}",
-            hint="See docker images; an image elsewhere is named oci:DIR or tar:FILE.",
-        ) from error
-    finally:
-        client.close()
-
-
-def save(name: str, archive: Path) -> None:
-    """Write an image of the engine to a file. Raises DockerError."""
-    from docker.errors import DockerException
-
-    client = _client("name an image as oci:DIR or tar:FILE")
-    try:
-        with archive.open("wb") as file:
-            for piece in client.images.get(name).save():
-                file.write(piece)
-    except (DockerException, OSError) as error:
-        raise DockerError(f"fetching the image {name!r}: {_reason(error)}", hint="See the engine's log.") from error
-    finally:
-        client.close()
 
 
 def load(archive: Path, reference: str, *, ids: Collection[str]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from builder.cache import Cache
-from builder.errors import SourceError
+from builder.errors import BaseError, ImageError, SourceError
 from builder.left_out import PATH, parse_left_out
 from builder.listing import list_files
 from builder.oci import Image
@@ -78,7 +78,7 @@ def reasons_of(digest: str, cache: Cache) -> Reasons | None:
 
 def reasons_in(image: Image, cache: Cache) -> Reasons:
     """What the image itself tells: the layer of each file, and what it lists as left out. Raises ImageError."""
-    from builder.prove.rootfs import unpacked
+    from builder.prove.unpacked import unpacked
 
     kept: dict[str, Kept] = {}
     told = ""
@@ -95,7 +95,7 @@ def reasons_in(image: Image, cache: Cache) -> Reasons:
 def open_reasons(text: str, cache: Cache) -> Reasons:
     """The reasons of `oci:DIR`, `tar:FILE`, or the name of an image in the Docker Engine.
 
-    Raises SourceError, ImageError and DockerError for what is no image.
+    Raises ImageError and DockerError for what is no image.
     """
     from builder.outputs import open_image
 
@@ -104,11 +104,15 @@ def open_reasons(text: str, cache: Cache) -> Reasons:
     from builder.daemon import image_id, save
 
     name = text.removeprefix("docker:")
-    known = reasons_of(image_id(name).partition(":")[2], cache)
-    if known:
-        return known
+    try:
+        found = image_id(name)
+    except BaseError:
+        raise ImageError(
+            f"looking for the image {name!r}: the Docker Engine holds none of that name",
+            hint="See docker images; an image elsewhere is named oci:DIR or tar:FILE.",
+        ) from None
     with cache.scratch() as scratch:
-        save(name, scratch / "image.tar")
+        save(found, scratch / "image.tar")
         return _reasons(open_image(f"tar:{scratch / 'image.tar'}"), cache)
 
 

@@ -55,7 +55,7 @@ def test_an_image_of_the_engine_is_named_as_there(built, commands, warm_cache, d
     finally:
         docker("rmi", "--force", "firkin-explained")
     done = run([commands / "firkin", "explain", "firkin-explained", "unused"], cache=warm_cache)
-    assert done.code == 9
+    assert done.code == 10
     assert "looking for the image 'firkin-explained'" in done.err
 
 
