@@ -1,6 +1,7 @@
 """A base image as the official slim ones are made: Debian without its documentation, and CPython in /usr/local.
 
-The interpreter is the one that runs this, so that both sides of a comparison ship the same Python. Needs root and debootstrap.
+The interpreter is the one that runs this, so that both sides of a comparison ship the same Python. Needs root and
+debootstrap.
 """
 
 import shutil

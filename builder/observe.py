@@ -135,7 +135,7 @@ def observe_packages(
 
 
 def _may_be_program(file: Listed) -> bool:
-    return file.executable and "." not in file.path.rpartition("/")[2]
+    return file.executable and not file.path.endswith(".py")
 
 
 def _package_file(file: Listed) -> PlannedFile:

@@ -14,10 +14,10 @@ from pathlib import Path
 from builder.cache import Cache, key_of
 from builder.elf import ElfError, read_elf, without_debug
 from builder.errors import SourceError
-from builder.plan import PlannedFile, PlannedLayer
+from builder.plan import PACKAGES, PlannedFile, PlannedLayer
 from builder.trim import facts as form
 from builder.trim.facts import Facts, parse_facts, render_facts
-from builder.trim.native import Names, is_module, library_names, native_names, reads_certificates
+from builder.trim.native import Names, is_module, library_names, native_names, reads_certificates, relative_names
 from builder.trim.reader import read_facts
 
 MAX_SOURCE_BYTES = 16 << 20  # a larger module is generated data
@@ -121,6 +121,9 @@ class FactsStore:
         if is_module(body, name):
             traits.add("module")
         names = native_names(body, self.names) if "module" in traits else frozenset()
+        if "module" in traits and path.startswith(f"{PACKAGES}/"):
+            place = posixpath.dirname(path)[len(PACKAGES) + 1 :].replace("/", ".")
+            names |= relative_names(body, f"{place}.{name}" if place else name, self.names)
         return Binary(frozenset(elf.needed), names, library_names(body), frozenset(traits))
 
     def read(self, path: str) -> bytes:

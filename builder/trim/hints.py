@@ -82,10 +82,9 @@ def _computed(walk: "Walk", module: Module, facts: Facts) -> None:
         _below(walk, module, prefix)
     if "walks" in facts.traits and module.package:
         _below(walk, module, f"{module.package}.")
-    if "imports" in facts.traits and module.scope == FUNCTION:
+    if "imports" in facts.traits and module.scope == FUNCTION:  # whose author alone knows what the name may be
         for other in walk.index.by_path.values():
-            if other.scope == FUNCTION:
-                walk.keep(other, Cause("may be what is imported by a computed name in", module.path))
+            walk.keep(other, Cause("may be what is imported by a computed name in", module.path))
 
 
 def _below(walk: "Walk", module: Module, prefix: str) -> None:

@@ -60,6 +60,25 @@ def native_names(body: bytes, names: Names) -> frozenset[str]:
     return frozenset(found)
 
 
+def relative_names(body: bytes, module: str, names: Names) -> frozenset[str]:
+    """Modules of its own package that an extension module may import by a relative name, which is all that is in it.
+
+    Those in the same folder, and those of the whole package whose names are too odd to be words.
+    """
+    package, top = module.rpartition(".")[0], module.partition(".")[0]
+    if not package:
+        return frozenset()
+    texts = [body, *(expanded(body) if b"cython" in body else ())]
+    found = set()
+    for name in names.modules:
+        parent, _, last = name.rpartition(".")
+        odd = last.startswith("_") and len(last) > MIN_JOINED_CHARS and name.startswith(f"{top}.")
+        beside = parent == package and len(last) >= MIN_JOINED_CHARS
+        if (odd or beside) and any(last.encode() in text for text in texts):
+            found.add(name)
+    return frozenset(found)
+
+
 def library_names(body: bytes) -> frozenset[str]:
     """File names of shared libraries among the constants, which the code may open by name."""
     return frozenset(match[0].decode() for match in _LIBRARY.finditer(body))

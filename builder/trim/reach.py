@@ -37,6 +37,7 @@ class Walk:
         self._full: set[str] = set()  # paths that more than the runtime's own closure reaches
         self._lean = False  # while a module is read that only that closure reaches
         self._guarded: dict[str, list[tuple[Module, Import]]] = defaultdict(list)
+        self._starred: dict[str, str] = {}  # modules of which all names are imported → who does
         self._mentioned: dict[str, str] = {}  # name → the path that mentioned it first
         self._rows: dict[str, list[Row]] = defaultdict(list)
         self._everywhere: list[Row] = []
@@ -151,6 +152,12 @@ class Walk:
     def _star(self, module: Module, base: str, cause: Cause) -> None:
         """`from package import *` takes the submodules that `__all__` names."""
         for package in self.index.find(base):
+            if module.scope in {FUNCTION, DEPENDENCIES}:
+                self._starred.setdefault(package.path, module.path)
+                for guard in list(self._guarded):
+                    for owner, one in self._guarded[guard]:
+                        if owner.path == package.path:
+                            self._import(owner, one, Cause("loaded by the `import *` of", module.path))
             if package.is_package and package.path.endswith(".py"):
                 for text in self.facts(package).strings:
                     if self.index.find(f"{base}.{text}"):
@@ -168,6 +175,9 @@ class Walk:
 
     def _wait(self, module: Module, one: Import) -> None:
         """An import of a module's `__getattr__`, which happens once somebody else asks for one of its names."""
+        if starred := self._starred.get(module.path):
+            self._import(module, one, Cause("loaded by the `import *` of", starred))
+            return
         for guard in one.guards:
             asked = self._mentioned.get(guard)
             if asked and asked != module.path:

@@ -179,7 +179,8 @@ class _Reader:
 
     def on_import_from(self, node: ast.ImportFrom) -> None:
         names = tuple(alias.name for alias in node.names)
-        if node.module == "__future__":
+        if node.module == "__future__":  # a word to the compiler, and an import all the same
+            self.imports.append(Import(0, "__future__"))
             return
         self.imports.append(Import(node.level, node.module or "", names, self.guards, self.depth > 0))
         self.mentions.update(names)
