@@ -209,10 +209,10 @@ def main() -> int:
             for done in pool.map(run_one, names, [levels] * len(names), [cache] * len(names)):
                 rows += done
                 print(table(done).partition("\n")[2], file=sys.stderr, flush=True)
+                for row in done:
+                    for problem in row.problems:
+                        print(f"{row.name}, {row.level}: {problem}", file=sys.stderr, flush=True)
     print(table(rows))
-    for row in rows:
-        for problem in row.problems:
-            print(f"{row.name}, {row.level}: {problem}")
     if asked.json:
         asked.json.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
     failed = sum(row.failed for row in rows)

@@ -269,3 +269,21 @@ def test_a_chain_leads_from_the_root_to_the_module(synthetic):
     assert [path for path, _ in chain] == ["var/task/app.py", "opt/python/a.py", "opt/python/b.py"]
     assert str(chain[0][1]) == "the function's handler"
     assert str(chain[2][1]) == "imported by /opt/python/a.py"
+
+
+def test_all_names_of_a_lazy_package_are_loaded_by_a_star(kept):
+    """`from a import *` asks `__getattr__` for every name of `__all__`, whoever reads the package first."""
+    lazy = "def __getattr__(name):\n    if name == 'b':\n        import a.b\n        return a.b\n"
+    files = {"opt/a/__init__.py": lazy, "opt/a/b.py": "", "opt/c.py": "from a import *"}
+    assert kept({"task/app.py": "import a", **files}) == {"opt/a/__init__.py"}
+    for source in ("import c", "import a, c", "import c, a"):
+        assert kept({"task/app.py": source, **files}) == {"opt/a/__init__.py", "opt/a/b.py", "opt/c.py"}
+
+
+def test_a_name_that_only_the_event_knows_keeps_everything(kept):
+    """The function's author alone knows what is imported by a computed name; a constant beginning narrows it down."""
+    files = {"opt/a.py": "", "opt/b/__init__.py": "", "opt/b/c.py": "", "std/calendar.py": ""}
+    everything = {"opt/a.py", "opt/b/__init__.py", "opt/b/c.py", "std/calendar.py"}
+    assert kept({"task/app.py": "import_module(event['name'])", **files}) == everything
+    narrowed = kept({"task/app.py": "import_module(f'b.{name}')", **files})
+    assert narrowed == {"opt/b/__init__.py", "opt/b/c.py"}
