@@ -16,7 +16,7 @@ import httpx
 
 from builder.oci.distribution.hosts import is_insecure, origin_of, shown
 from builder.oci.distribution.limits import Limits
-from builder.oci.errors import ProtocolError, RegistryError, UnavailableError
+from builder.oci.errors import OCIError, ProtocolError, RegistryError, UnavailableError
 
 _FATAL_TLS: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")  # nobody there speaks TLS
 _NO_NAME: Final = frozenset({-2, -5})  # EAI_NONAME, EAI_NODATA (netdb.h): an answer, not a failure to ask
@@ -58,7 +58,7 @@ class Connections:
     ) -> None:
         for client in self._clients.values():
             await client.aclose()
-        if isinstance(error, RegistryError):
+        if isinstance(error, OCIError):
             error.args = (redacted(str(error), self.secrets),)
 
     async def send(self, request: Request, url: str, authorization: str | None) -> httpx.Response:

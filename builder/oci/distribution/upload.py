@@ -29,7 +29,6 @@ _CREATED: Final = 201
 _ACCEPTED: Final = frozenset({202, 204})
 _BAD: Final = 400
 _GONE: Final = frozenset({404, 410})
-_TOO_LARGE: Final = 413
 _READ_BYTES: Final = 256 * 1024
 _RANGE: Final = re.compile(r"(?:bytes=)?0-(\d{1,18})")
 _OCTETS: Final = {"Content-Type": "application/octet-stream"}
@@ -106,7 +105,8 @@ class _Upload:
     async def _other_way(self, answer: Answer, *, in_chunks: bool) -> bool:
         """Say whether to send in chunks after a refusal; raises where there is no other way."""
         self._tried += 1
-        if answer.status == _BAD or self._tried >= self._session.limits.attempts:
+        is_final = answer.status == _BAD and not in_chunks  # of all content: it is not what its digest says
+        if is_final or self._tried >= self._session.limits.attempts:
             self._session.refuse(answer, self._doing)
         return in_chunks if answer.status in _GONE else not in_chunks
 
@@ -147,7 +147,7 @@ class _Upload:
         """Ask how far an upload got; None where it is lost."""
         answer = await self._session.call("GET", position.url)
         found = _RANGE.fullmatch(answer.header("range"))
-        if answer.status not in _ACCEPTED:
+        if answer.status not in _ACCEPTED or not answer.is_own:
             return None
         offset = int(found[1]) + 1 if found and int(found[1]) else 0  # 0-0 is what an empty upload says too
         if offset > self._descriptor.size:

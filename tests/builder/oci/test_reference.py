@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.oci import Reference, UsageError
+from builder.oci.reference import names_registry
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,42 @@ def test_whole_form_parses_back(text):
     except UsageError:
         return
     assert Reference.parse(str(reference)) == reference == Reference.parse(reference.familiar)
+
+
+DIGEST = "sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("demo", "docker.io/library/demo:latest"),
+        (f"demo@{DIGEST}", f"docker.io/library/demo:latest@{DIGEST}"),
+        (f"host:5000/a/b:1@{DIGEST}", f"host:5000/a/b:1@{DIGEST}"),
+        ("index.docker.io/demo", "docker.io/library/demo:latest"),
+    ],
+)
+def test_where_an_image_is_may_have_a_digest(text, whole):
+    """What an image comes from may be named by digest, as in a Dockerfile's FROM."""
+    reference = Reference.parse_source(text)
+    assert str(reference) == whole
+    assert Reference.parse_source(whole) == reference
+    assert (reference.digest is None) == ("@" not in text)
+
+
+@pytest.mark.parametrize(
+    "text", ["demo@", "demo@sha256:0", f"@{DIGEST}", f"demo@{DIGEST}@{DIGEST}", "demo@sha512:" + "0" * 128]
+)
+def test_a_bad_digest_is_refused(text):
+    with pytest.raises(UsageError):
+        Reference.parse_source(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ghcr.io/a/b:1", True), ("localhost/a", True), ("localhost:5000/a", True), ("docker.io/a", True),
+        ("team/demo", False), ("demo", False), ("demo:1", False), ("", False),
+    ],
+)  # fmt: skip
+def test_a_name_says_its_registry_or_not(text, expected):
+    assert names_registry(text) is expected

@@ -14,10 +14,10 @@ from tests.builder.oci.distribution.token_server import PASSWORD, USER, openssl,
 from tests.registries import registry
 
 QUICK = Limits(
-    connect_s=5,
-    answer_s=5,
-    stall_s=5,
-    finish_s=5,
+    connect_s=20,
+    answer_s=20,
+    stall_s=20,
+    finish_s=20,
     overall_s=60,
     attempts=3,
     first_delay_s=0.01,

@@ -6,7 +6,7 @@ import pytest
 
 from builder.oci import ProtocolError, UnavailableError
 from tests.builder.oci.distribution.conftest import QUICK
-from tests.builder.oci.distribution.fake_registry import times
+from tests.builder.oci.distribution.fake_registry import fake_registry, times
 
 CHUNKS = replace(QUICK, attempts=5, parallel=1, chunk_bytes=50_000)
 
@@ -201,3 +201,14 @@ def test_redirected_uploads_are_not_followed(fake, image, pusher):
     fake.faults["POST", "uploads"] = refuse(307, Location="http://elsewhere.example/")
     with pytest.raises(ProtocolError, match="HTTP 307"):
         pusher(image, f"{fake.host}/a", limits=CHUNKS)
+
+
+def test_where_an_upload_stands_is_asked_of_the_registry_alone(fake, image, pusher):
+    """A status that is redirected elsewhere says nothing: the upload begins anew, on the registry."""
+    with fake_registry() as elsewhere:
+        fake.faults["PUT", "upload"] = times(1, cut_within)
+        fake.faults["GET", "upload"] = lambda handler: handler.answer(307, Location=f"http://{elsewhere.host}/v2/a/x")
+        elsewhere.faults["GET", "other"] = lambda handler: handler.answer(204, Location="here", Range="0-9")
+        pusher(image, f"{fake.host}/a", limits=CHUNKS)
+        assert set(elsewhere.methods()) == {"GET"}
+    assert is_whole(fake, image)
