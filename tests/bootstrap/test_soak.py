@@ -1,8 +1,8 @@
-"""A long life: memory does not grow with the number of invocations. `scripts/soak` runs a million of them."""
+"""A long life: memory does not grow with the number of invocations. `scripts/soak-runtime` runs a million of them."""
 
 from __future__ import annotations
 
-from bench.soak import ALLOWANCE_BYTES, resident
+from bench.soak_runtime import ALLOWANCE_BYTES, resident
 
 FEW = 11_000  # more than the runtime needs to settle: the trace id moves to its own place at 10,000
 MANY = 5 * FEW
