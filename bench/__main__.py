@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import build, concurrency, emulator, runtime, trim
+from bench import build, concurrency, emulator, runtime, streams, trim
 from bench.measure import machine
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -15,6 +15,7 @@ SECTIONS = {
     "runtime": runtime.report,
     "concurrency": concurrency.report,
     "emulator": emulator.report,
+    "streams": streams.report,
     "trim": trim.report,
 }
 RUNS = 7

@@ -30,16 +30,13 @@ def render_message(headers: dict[str, str], payload: bytes) -> bytes:
     head = b"".join(_render_header(name.encode(), value.encode()) for name, value in headers.items())
     total = 4 + 4 + 4 + len(head) + len(payload) + 4
     lengths = total.to_bytes(4, "big") + len(head).to_bytes(4, "big")
-    body = b"".join((lengths, _crc(lengths).to_bytes(4, "big"), head, payload))
-    return body + _crc(body).to_bytes(4, "big")
+    begin = lengths + binascii.crc32(lengths).to_bytes(4, "big") + head
+    checksum = binascii.crc32(payload, binascii.crc32(begin))
+    return b"".join((begin, payload, checksum.to_bytes(4, "big")))
 
 
 def _render_header(name: bytes, value: bytes) -> bytes:
     return b"".join((bytes([len(name)]), name, _TEXT, len(value).to_bytes(2, "big"), value))
-
-
-def _crc(data: bytes) -> int:
-    return binascii.crc32(data)
 
 
 def render_payload_chunks(data: bytes) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Callable
 
 from . import cors, limits
+from .answers import render_json
 from .bandwidth import Valve
 from .connection import Handler, HttpServer, ServerOptions
 from .errors import InvalidAnswerError, InvokeError, TooManyRequestsError, UsageError
@@ -207,7 +208,8 @@ _MESSAGES = {413: "Request Entity Too Large", 503: "Service Unavailable"}
 
 
 def _render_message(status: int, message: str) -> Response:
-    return render_failure(status, message)
+    """A refusal that is not the function's, in the shape of a function URL's 403."""
+    return Response(status, (("Content-Type", "application/json"),), render_json({"Message": message}))
 
 
 def _render_throttled() -> Response:

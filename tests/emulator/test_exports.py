@@ -7,6 +7,7 @@ import sys
 
 import emulator
 from emulator import errors
+from tests.emulator.conftest import RUNTIMES
 
 
 def test_names_are_sorted_and_there() -> None:
@@ -47,5 +48,22 @@ def test_no_module_takes_the_place_of_a_name() -> None:
         "for module in pkgutil.iter_modules(emulator.__path__, 'emulator.'):\n"
         "    importlib.import_module(module.name)\n"
         "assert all(callable(getattr(emulator, name)) for name in emulator.__all__)\n"
+    )
+    subprocess.run([sys.executable, "-c", probe], check=True, timeout=20)
+
+
+def test_a_plain_run_loads_only_what_it_uses() -> None:
+    """Neither extensions nor telemetry, the HTTP mode nor event streams: each comes with its first use."""
+    probe = (
+        "import asyncio, sys\n"
+        "from emulator import Emulator, Settings, serve\n"
+        "async def story():\n"
+        f"    async with Emulator(Settings([sys.executable, '-S', {str(RUNTIMES / 'echo.py')!r}])) as emulator:\n"
+        "        assert (await emulator.invoke(b'1')).payload == b'1'\n"
+        "asyncio.run(story())\n"
+        "loaded = {name.partition('.')[2] for name in sys.modules if name.startswith('emulator.')}\n"
+        "late = {'bandwidth', 'cors', 'event_stream', 'extension_host', 'extensions', 'extensions_api',\n"
+        "        'function_url', 'function_url_answer', 'function_url_event', 'invoke_stream', 'telemetry', 'telemetry_api'}\n"
+        "assert not loaded & late, loaded & late\n"
     )
     subprocess.run([sys.executable, "-c", probe], check=True, timeout=20)

@@ -209,16 +209,28 @@ def resident_kb(pid: int) -> int:
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1])
 
 
-def test_a_slow_reader_holds_the_function_back(site: Callable[..., Site]) -> None:
-    """64 MiB for a client that does not read: the emulator's memory stays, and the stream is whole in the end."""
+@pytest.mark.parametrize("mib", [8, 199])
+def test_a_slow_reader_holds_the_function_back(site: Callable[..., Site], mib: int) -> None:
+    """The emulator's memory does not depend on the size, also for a client that does not read at first.
+
+    Lambda's largest stream is 200 MiB, its head included.
+    """
     own = site("--timeout", "60")
     own.ask()
     before = resident_kb(own.process.pid)
-    with flooding(own) as response:
+    with flooding(own, mib) as response:
         time.sleep(0.3)
         size = sum(iter(lambda: len(response.read(1 << 20)), 0))
-    assert size == 64 << 20
+    assert size == mib << 20
     assert resident_kb(own.process.pid) - before < 8 * 1024
+
+
+def test_a_stream_over_the_limit_is_cut_off(site: Callable[..., Site]) -> None:
+    """The caller sees that it is not whole, and the next one is served."""
+    own = site("--timeout", "60")
+    with flooding(own, 201) as response, pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+        response.read()
+    assert own.ask().status == 200
 
 
 def test_a_caller_that_hangs_up_does_not_block_the_environment(site: Callable[..., Site]) -> None:
@@ -272,7 +284,8 @@ def test_what_is_too_large_is_refused(shared: Site) -> None:
     limit = 6 * 1024 * 1024 + 100
     assert shared.ask("POST", body=b"x" * (limit + 1)).status == 413
     assert shared.ask("POST", body=b"x" * (limit - 100), Content_Type="application/octet-stream").status == 413
-    assert shared.ask("GET", "/" + "a" * 70_000).status == 431
+    told = shared.ask("GET", "/" + "a" * 70_000)
+    assert (told.status, list(json.loads(told.data))) == (431, ["Message"])
 
 
 @pytest.mark.parametrize(
@@ -310,12 +323,12 @@ def test_what_two_readers_could_read_in_two_ways_is_refused(shared: Site, data: 
 
 
 @contextlib.contextmanager
-def flooding(own: Site) -> Iterator[object]:
-    """A response of 64 MiB that has begun."""
+def flooding(own: Site, mib: int = 64) -> Iterator[object]:
+    """A response of that size that has begun."""
     own.ask()
     connection = http.client.HTTPConnection("127.0.0.1", own.port, timeout=60)
     with contextlib.closing(connection):
-        connection.request("POST", "/", PRELUDE, {"x-wish": "flood"})
+        connection.request("POST", "/", PRELUDE, {"x-wish": "flood", "x-mib": str(mib)})
         with contextlib.closing(connection.getresponse()) as response:
             yield response
 

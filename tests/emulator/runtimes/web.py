@@ -1,8 +1,8 @@
 """Behind a function URL: the header x-wish says what becomes of the request's body.
 
 `say` posts it as the response, `stream` streams it as an HTTP integration response, `plain` as plain text; `break`
-streams it and then fails in the trailers, `error` posts it as an error, `flood` streams 64 MiB after it; without a wish
-the event itself is the body.
+streams it and then fails in the trailers, `error` posts it as an error, `flood` streams 64 MiB after it, or as many as
+x-mib says; without a wish the event itself is the body.
 """
 
 import base64
@@ -38,7 +38,7 @@ while True:
             if body:
                 connection.sendall(b"%x\r\n%b\r\n" % (len(body), body))
             if wish == "flood":
-                for _ in range(64):
+                for _ in range(int(event["headers"].get("x-mib", "64"))):
                     connection.sendall(MIB)
             trailers = b"Lambda-Runtime-Function-Error-Type: Runtime.Midway\r\n" if wish == "break" else b""
             connection.sendall(b"0\r\n" + trailers + b"\r\n")
