@@ -63,7 +63,8 @@ def test_a_plain_run_loads_only_what_it_uses() -> None:
         "asyncio.run(story())\n"
         "loaded = {name.partition('.')[2] for name in sys.modules if name.startswith('emulator.')}\n"
         "late = {'bandwidth', 'cors', 'event_stream', 'extension_host', 'extensions', 'extensions_api',\n"
-        "        'function_url', 'function_url_answer', 'function_url_event', 'invoke_stream', 'telemetry', 'telemetry_api'}\n"
+        "        'function_url', 'function_url_answer', 'function_url_event', 'invoke_stream', 'telemetry',\n"
+        "        'telemetry_api'}\n"
         "assert not loaded & late, loaded & late\n"
     )
     subprocess.run([sys.executable, "-c", probe], check=True, timeout=20)
