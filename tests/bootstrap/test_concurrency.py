@@ -72,6 +72,14 @@ async def misbehave_asynchronously(event, context):
     if event == "cancelled": asyncio.current_task().cancel(); await asyncio.sleep(1)
     if event == "slow": print("slow", flush=True); await asyncio.sleep(0.5)
     return misbehave(event, context) if event != "slow" else "done"
+def jitter(event, context):
+    time.sleep(event / 1e5)
+    logging.error("from %s", context.aws_request_id)
+    if event % 3 == 0: raise ValueError(os.environ["_X_AMZN_TRACE_ID"])
+    return [context.aws_request_id, context.tenant_id, os.environ["_X_AMZN_TRACE_ID"], event]
+async def jitter_asynchronously(event, context):
+    await asyncio.sleep(event / 1e5)
+    return jitter(event, context)
 def stream(event, context):
     yield context.aws_request_id
     yield b"!"
@@ -142,6 +150,26 @@ def test_events_are_served_at_once_and_nothing_leaks(folder, mode, handler, proc
     lines = [line.split("\t") for line in out.splitlines() if line.startswith("[ERROR]")]
     assert {line[3].split()[-1] == line[2] for line in lines} == {True}
     assert (out.count("exit hook\n"), err) == (processes, "")
+
+
+@pytest.mark.parametrize("mode", ["processes", "threads", "loop"])
+def test_hundreds_of_events_on_eight_polls_stay_apart(folder, mode) -> None:
+    """Answers, errors, tenants, trace ids and log records of each are its own, whatever overlaps with what."""
+    handler = "jitter_asynchronously" if mode == "loop" else "jitter"
+    events = [event(number, str(number * 7919 % 101).encode()) for number in range(300)]
+    answers, out, _ = serve(folder, mode, handler, events, count=8)
+    assert len({answer.path for answer in answers}) == len(events)
+    for answer in answers:
+        request_id, kind = answer.path.split("/")[-2:]
+        number, told = int(request_id.removeprefix("request-")), json.loads(answer.body)
+        delay = number * 7919 % 101
+        if delay % 3:
+            assert (kind, told) == ("response", [request_id, f"tenant-{number}", f"Root={number}", delay])
+        else:
+            assert (kind, told["errorMessage"], told["requestId"]) == ("error", f"Root={number}", request_id)
+    records = [line.split("\t") for line in out.splitlines() if "\t" in line]
+    assert len(records) == len(events)
+    assert all(record[3] == f"from {record[2]}" for record in records)
 
 
 def test_an_asynchronous_handler_runs_in_the_main_thread_and_a_plain_one_does_not(folder) -> None:
