@@ -6,6 +6,7 @@ Made once and kept under `.peers/`, shared by the worker processes; complete or 
 import contextlib
 import fcntl
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ from tests.conftest import ROOT, unavailable
 PEERS = ROOT / ".peers"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 LIMIT_S = 300
+
+HERE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+FOREIGN = "arm64" if HERE == "amd64" else "amd64"
 
 
 def entries_of(tree: Path) -> list[Entry]:
@@ -87,3 +91,11 @@ def _lock(name: str) -> Iterator[None]:
     with (PEERS / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def musl_base() -> Path:
+    """An image layout with a CPython on musl, which scripts/engines compiles."""
+    tree = PEERS / "musl"
+    if not tree.exists():
+        unavailable("there is no Python on musl: scripts/engines compiles it")
+    return made("musl-image", lambda layout: write_base(layout, entries_of(tree), architecture=HERE))

@@ -3,21 +3,25 @@
 The bases are made of Debian's packages. All in one worker, which unpacks each base once.
 """
 
+import io
 import json
 import os
-import platform
+import shutil
+import subprocess
+import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from builder.oci import Entry, Image, read_layout, unpack
-from tests.bases import debian_base, write_base
-from tests.conftest import Done, run
+from builder.oci import Entry, Image, Platform, read_layout, unpack, write_archive, write_index_layout
+from builder.prove import NATIVE, runner_of
+from tests.bases import FOREIGN, HERE, debian_base, debian_tree, musl_base, write_base
+from tests.conftest import ROOT, Done, elsewhere, run, unavailable
 
 pytestmark = pytest.mark.xdist_group("bases")
 
-HERE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 SEES = """\
 import os, sys
 
@@ -83,12 +87,18 @@ def test_a_kept_base_stays_as_it_is_under_our_layers(build, base, function, tmp_
     assert len(inspected["Layers"]) == len(image.layers) == 3
 
 
-def test_a_flattened_base_gives_its_python_and_what_that_needs(build, base, function, tmp_path):
-    """The package manager stays behind; the interpreter moves to the usual place; the environment is cleaned."""
+def test_a_flattened_base_gives_its_python_and_what_that_needs_also_as_a_package(build, base, function, tmp_path):
+    """The package manager stays behind; the interpreter moves to the usual place; the environment is cleaned.
+
+    The same files as a zip are proven where Lambda unpacks it, in a root with a shell and nothing else.
+    """
     source = function(SEES)
-    done = build(source, "--base", f"oci:{base}", "--flatten", "-o", f"oci:{tmp_path}/out")
+    done = build(
+        source, "--base", f"oci:{base}", "--flatten", "-o", f"oci:{tmp_path}/out", "-o", f"zip:{tmp_path}/out.zip", "-v"
+    )
     image = built(done, tmp_path / "out")
     assert "proven: 1 event" in done.err
+    assert "proven as a zip too, in a" in done.err
     names = files_of(image, tmp_path / "root")
     assert "var/lang/bin/python3.11" in names
     assert not any("dpkg" in name for name in names)
@@ -97,6 +107,10 @@ def test_a_flattened_base_gives_its_python_and_what_that_needs(build, base, func
     assert image.config.env["LANG"] == "C.UTF-8"
     theirs, ours = (sum(layer.descriptor.size for layer in one.layers) for one in (read_layout(base), image))
     assert ours < theirs
+    with zipfile.ZipFile(tmp_path / "out.zip") as package:
+        zipped = set(package.namelist())
+        assert package.getinfo("bootstrap").external_attr >> 16 & 0o777 == 0o755
+    assert {"bootstrap", "app.py", ".firkin/bin/python3.11.bin", ".firkin/libs/libc.so.6"} <= zipped
 
 
 def test_a_base_without_python_is_refused_with_what_was_looked_for(build, function, tmp_path):
@@ -123,3 +137,301 @@ def test_a_base_out_of_a_registry_is_mounted_where_the_image_goes(build, base, f
     assert pushed["blobs_uploaded"] > 0
     posts = [path for method, path, _ in requests if method == "POST" and "mount=" in path]
     assert all("from=bases/python" in path for path in posts)
+
+
+@pytest.mark.parametrize("example", ["hello", "thumbnail"])
+def test_an_image_for_another_architecture_is_built_here_and_proven_in_the_kernels_emulator(build, tmp_path, example):
+    """Wheels and bytecode come without emulation; the proof runs the image's own Python and a native wheel in qemu."""
+    runner = runner_of(FOREIGN)
+    if runner in {None, NATIVE}:
+        unavailable(f"this kernel runs no {FOREIGN} programs: scripts/engines registers an emulator")
+    source = ROOT / "examples" / example
+    event = min((source / "events").glob("*.json")).stem
+    done = build(
+        source, "--base", f"oci:{debian_base(FOREIGN)}", "--platform", f"linux/{FOREIGN}",
+        "--event", f"events/{event}.json", "-o", f"oci:{tmp_path}/out",
+    )  # fmt: skip
+    image = built(done, tmp_path / "out")
+    assert (
+        f"proven: 1 event, in a namespace (read-only root, uid 12345, no privileges), emulated by {runner}" in done.err
+    )
+    assert image.config.architecture == FOREIGN
+    names = files_of(image, tmp_path / "root")
+    if example == "thumbnail":
+        machine = {"arm64": "aarch64", "amd64": "x86_64"}[FOREIGN]
+        assert any(name.endswith(f"_imaging.cpython-311-{machine}-linux-gnu.so") for name in names)
+    assert "var/task/__pycache__/app.cpython-311.pyc" in names
+
+
+def test_where_no_program_of_it_runs_an_image_says_plainly_that_it_is_not_proven(
+    base_cache, function, tmp_path, root, commands
+):
+    """The kernel's list of emulators is hidden from the build."""
+    hide = 'mount -t tmpfs none /proc/sys/fs/binfmt_misc; exec "$@"'
+    if not Path("/proc/sys/fs/binfmt_misc/status").exists():
+        elsewhere("its kernel has no list of emulators to hide")
+    done = run(
+        ["unshare", "-m", "sh", "-c", hide, "-", commands / "build-image", function(), "--base",
+         f"oci:{debian_base(FOREIGN)}", "-o", f"oci:{tmp_path}/out", "--json"],
+        cache=base_cache, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert f"not proven: the image is for linux/{FOREIGN}" in done.err
+    assert "install qemu-user-static" in done.err
+    assert json.loads(done.out)["proof"]["method"] == "not proven"
+    assert read_layout(tmp_path / "out").config.architecture == FOREIGN
+
+
+MUSL_HANDLER = """\
+import sysconfig
+from markupsafe import _speedups, escape
+
+def handler(event, context):
+    return [sysconfig.get_config_var("SOABI").split("-")[-1], _speedups.__file__[-7:], str(escape(event["name"]))]
+"""
+
+
+def test_a_base_on_musl_runs_with_wheels_for_musl(build, function, tmp_path):
+    """A real CPython on musl, and a compiled wheel for musl, in the sandbox."""
+    source = function(
+        MUSL_HANDLER,
+        events={"e": {"name": "<"}},
+        expected={"e": ["musl", "musl.so", "&lt;"]},
+        files={"requirements.txt": "markupsafe==3.0.2\n"},
+    )
+    done = build(source, "--base", f"oci:{musl_base()}", "-o", f"oci:{tmp_path}/out", "-v")
+    image = built(done, tmp_path / "out")
+    assert "(musl 1.2" in done.err
+    assert "proven: 1 event" in done.err
+    assert image.config.entrypoint[0] == "/usr/local/bin/python3"
+
+
+def test_several_platforms_give_an_image_each_and_an_index_on_request(build, base, function, tmp_path):
+    """Out of one base for both; names tell the images apart; Lambda would refuse the index, and the build says so."""
+    images = [read_layout(base), read_layout(debian_base(FOREIGN))]
+    write_index_layout(images, tmp_path / "both")
+    both = ["--platform", "linux/amd64", "--platform", "linux/arm64", "--index", "--no-prove", "--json"]
+    outputs = ["-o", f"oci:{tmp_path}/out", "-o", f"tar:{tmp_path}/out.tar"]
+    done = build(function(), "--base", f"oci:{tmp_path}/both", *both, *outputs)
+    assert done.code == 0, done.err
+    told = json.loads(done.out)["images"]
+    assert [one["architecture"] for one in told] == ["amd64", "arm64"]
+    assert [one["reference"] for one in told] == ["hello:latest-amd64", "hello:latest-arm64"]
+    assert sorted(path.name for path in tmp_path.glob("out*")) == [
+        "out", "out-amd64", "out-amd64.tar", "out-arm64", "out-arm64.tar",
+    ]  # fmt: skip
+    assert "is an index (sha256:" in done.err
+    assert "which Lambda refuses" in done.err
+    for one in told:
+        architecture = one["architecture"]
+        assert str(read_layout(tmp_path / f"out-{architecture}").digest) == one["digest"]
+        found = read_layout(tmp_path / "out", platform=Platform("linux", architecture))
+        assert str(found.digest) == one["digest"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--platform", f"linux/{FOREIGN}"], f"it is for linux/{HERE}, and linux/{FOREIGN} was asked for"),
+        (["--python", "3.99"], "is Python 3.11"),
+        (["--python", "/opt/python3"], "looked at /opt/python3"),
+        (["--flatten", "--base", "host"], "--base host is FROM scratch already"),
+        (["--base", "oci:nowhere"], "reading the base oci:nowhere: "),
+        (["--base", "tar:/etc/passwd"], "reading the base tar:/etc/passwd: "),
+        (["--base", "a b"], "is none of host, oci:DIR"),
+    ],
+)
+def test_what_cannot_be_built_on_is_told_and_nothing_is_written(build, base, function, tmp_path, arguments, words):
+    done = build(function(), "--base", f"oci:{base}", *arguments, "-o", f"oci:{tmp_path}/out")
+    assert (done.code, words in done.err) == (15, True), done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_base_that_is_kept_is_no_package(build, base, function, tmp_path):
+    done = build(function(), "--base", f"oci:{base}", "--no-prove", "-o", f"zip:{tmp_path}/out.zip")
+    assert (done.code, "Add --flatten" in done.err) == (8, True), done.err
+
+
+def small_base(folder: Path, *more: Entry) -> Path:
+    """A base of a few files that only looks like one with Python: for what need not run."""
+    program = debian_tree(HERE) / "usr/bin/python3.11"
+    files = {"usr/lib/python3.11/os.py": b"", "usr/lib/python3.11/importlib/_bootstrap_external.py": b""}
+    entries = [Entry.file(name, content) for name, content in files.items()]
+    tree = debian_tree(HERE)
+    libraries = next((tree / "usr/lib").glob("*-linux-gnu"))
+    needed = [f"usr/lib/{libraries.name}/{name}" for name in ("libc.so.6", "libm.so.6", "libz.so.1", "libexpat.so.1")]
+    loaders = [name for name in ("lib64/ld-linux-x86-64.so.2", "lib/ld-linux-aarch64.so.1") if (tree / name).exists()]
+    entries += [Entry.file(name, (tree / name).resolve(), 0o755) for name in (*needed, *loaders)]
+    return write_base(folder, [*entries, Entry.file("usr/bin/python3.11", program, 0o755), *more], architecture=HERE)
+
+
+def test_a_hostile_base_cannot_make_this_machines_files_part_of_an_image(build, function, tmp_path):
+    """Links that lead out of the base are read as inside it, where nothing is."""
+    secret = tmp_path / "secret.py"
+    secret.write_text("precious")
+    base = small_base(
+        tmp_path / "base",
+        Entry.symlink("usr/lib/python3.11/leak.py", str(secret)),
+        Entry.symlink("usr/lib/python3.11/up.py", "../" * 20 + str(secret).lstrip("/")),
+        Entry.symlink("usr/lib/python3.11/all", "/"),
+        Entry.symlink("usr/share/zoneinfo", str(tmp_path)),
+        Entry.symlink("etc/ssl/certs/ca-certificates.crt", str(secret)),
+    )
+    done = build(
+        function(), "--base", f"oci:{base}", "--flatten", "--no-prove", "--trim", "none", "-o", f"oci:{tmp_path}/out"
+    )
+    names = files_of(built(done, tmp_path / "out"), tmp_path / "root")
+    assert not any("leak" in name or "secret" in name for name in names)
+    for name in names:
+        file = tmp_path / "root" / name
+        assert file.is_symlink() or b"precious" not in file.read_bytes()
+
+
+def hostile_layout(folder: Path, name: str, kind: bytes, target: str = "") -> Path:
+    """A layout whose one layer is a tar that our own writer would refuse to write."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname = kind, target
+        tar.addfile(info)
+    plain = folder.with_name("plain.tar")
+    plain.write_bytes(out.getvalue())
+    config = {"architecture": HERE, "os": "linux", "rootfs": {"type": "layers", "diff_ids": [_sha(out.getvalue())]}}
+    files = {"manifest.json": json.dumps([{"Config": "config.json", "RepoTags": [], "Layers": ["layer.tar"]}]).encode(),
+             "config.json": json.dumps(config).encode(), "layer.tar": out.getvalue()}  # fmt: skip
+    with tarfile.open(folder, "w") as tar:
+        for member, data in files.items():
+            info = tarfile.TarInfo(member)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return folder
+
+
+def _sha(data: bytes) -> str:
+    import hashlib  # noqa: PLC0415 - for this line alone
+
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "target"),
+    [
+        ("../evil", tarfile.REGTYPE, ""),
+        ("/evil", tarfile.REGTYPE, ""),
+        ("a/../../evil", tarfile.DIRTYPE, ""),
+        ("shadow", tarfile.LNKTYPE, "/etc/shadow"),
+        ("shadow", tarfile.LNKTYPE, "../../../../etc/shadow"),
+        (".wh...", tarfile.REGTYPE, ""),
+    ],
+)
+def test_a_base_that_attacks_this_machine_is_refused(build, function, tmp_path, name, kind, target):
+    """Names that lead outside, hard links to what is not in the image, whiteouts that name nothing."""
+    base = hostile_layout(tmp_path / "base.tar", name, kind, target)
+    done = build(function(), "--base", f"tar:{base}", "-o", f"oci:{tmp_path}/out", cache=tmp_path / "cache")
+    assert (done.code, "reading the base tar:" in done.err) == (15, True), done.err
+    assert not list(tmp_path.rglob("evil"))
+    assert not list(tmp_path.rglob("shadow"))
+
+
+def test_devices_and_whiteouts_for_nothing_are_no_reason_to_refuse_a_base(build, function, tmp_path):
+    """Engines bring their own /dev, and a whiteout may be for what no lower layer has."""
+    for name, kind in (
+        ("dev/null", tarfile.CHRTYPE),
+        ("x/.wh.gone", tarfile.REGTYPE),
+        (".wh..wh..opq", tarfile.REGTYPE),
+    ):
+        base = hostile_layout(tmp_path / "base.tar", name, kind)
+        done = build(function(), "--base", f"tar:{base}", "-o", f"oci:{tmp_path}/out", cache=tmp_path / "cache")
+        assert (done.code, "looking for Python in the base" in done.err) == (15, True), done.err
+
+
+@pytest.fixture(params=["docker save", "docker:", "registry", "buildah", "skopeo"])
+def elsewhere_base(request, base, tmp_path):
+    """The same base in another tool's hands, as `--base` names it; with what it needs besides."""
+    match request.param:
+        case "docker save":
+            write_archive(read_layout(base), tmp_path / "load.tar", tag="firkin-test-base:1")
+            docker = request.getfixturevalue("docker")
+            docker("load", "-i", str(tmp_path / "load.tar"))
+            docker("save", "-o", str(tmp_path / "base.tar"), "firkin-test-base:1")
+            docker("rmi", "firkin-test-base:1")
+            return f"tar:{tmp_path}/base.tar", ()
+        case "docker:":
+            write_archive(read_layout(base), tmp_path / "load.tar", tag="firkin-test-named:1")
+            docker = request.getfixturevalue("docker")
+            docker("load", "-i", str(tmp_path / "load.tar"))
+            return "docker:firkin-test-named:1", ()
+        case "registry":
+            host = request.getfixturevalue("registry").host
+            copy(
+                [request.getfixturevalue("skopeo")], base, f"docker://{host}/bases/debian:12", "--dest-tls-verify=false"
+            )
+            return f"{host}/bases/debian:12", ("--insecure-registry", host)
+        case "buildah":
+            return f"oci:{by_buildah(request, base, tmp_path)}", ()
+        case _:
+            copy([request.getfixturevalue("skopeo")], base, f"oci-archive:{tmp_path}/base.tar:debian:12")
+            return f"tar:{tmp_path}/base.tar", ()
+
+
+def copy(skopeo: list[str], base: Path, target: str, *options: str) -> None:
+    subprocess.run(
+        [*skopeo, "--insecure-policy", "copy", "-q", *options, f"oci:{base}:latest", target],
+        check=True, timeout=100, capture_output=True,
+    )  # fmt: skip
+
+
+def by_buildah(request: pytest.FixtureRequest, base: Path, folder: Path) -> Path:
+    """The base with one more layer, committed by buildah."""
+    request.getfixturevalue("root")
+    program = shutil.which("buildah") or unavailable("buildah is not installed: scripts/engines installs it")
+    own = ["--storage-driver", "vfs", "--root", str(folder / "buildah"), "--runroot", str(folder / "run")]
+
+    def buildah(*arguments: str) -> str:  # it makes names of paths, so the paths are short
+        done = subprocess.run(
+            [program, *own, *arguments], capture_output=True, text=True, timeout=100, check=False, cwd=folder
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    (folder / "base").symlink_to(base)
+    name = buildah("from", "oci:base:latest")
+    (folder / "added.txt").write_text("added")
+    buildah("copy", name, str(folder / "added.txt"), "/added.txt")
+    buildah("config", "--env", "ADDED=yes", name)
+    buildah("commit", "--format", "oci", name, "oci:committed:latest")
+    return folder / "committed"
+
+
+def test_a_base_is_the_same_wherever_it_comes_from(build, base, function, elsewhere_base, tmp_path):
+    """Docker, a registry, buildah and skopeo hand it on: the same files under ours, proven."""
+    name, options = elsewhere_base
+    done = build(function(), "--base", name, *options, "-o", f"oci:{tmp_path}/out")
+    image = built(done, tmp_path / "out")
+    if name.startswith("docker:"):
+        subprocess.run(["docker", "rmi", name.removeprefix("docker:")], capture_output=True, check=False)
+    assert "proven" in done.err
+    assert image.layers[0].diff_id == read_layout(base).layers[0].diff_id
+    assert image.config.labels["vendor"] == "example"
+    if "committed" in name:
+        assert image.config.env["ADDED"] == "yes"
+        assert len(image.layers) == 4
+    assert all(layer.descriptor.media_type.endswith("tar+gzip") for layer in image.layers)
+
+
+def test_the_same_base_and_function_give_the_same_digest_in_another_cache(build, function, tmp_path):
+    """Bytecode is the base's own Python's, and nothing of this machine gets in."""
+    source, base = function(), musl_base()
+    one = build(source, "--base", f"oci:{base}", "-o", f"oci:{tmp_path}/one", TZ="Asia/Tokyo")
+    two = build(
+        source, "--base", f"oci:{base}", "-o", f"oci:{tmp_path}/two", cache=tmp_path / "cache", PYTHONHASHSEED="7"
+    )
+    assert (one.code, two.code) == (0, 0), one.err + two.err
+    assert one.out == two.out
+
+
+def test_the_bases_that_are_known_are_listed(commands):
+    told = json.loads(run([commands / "firkin", "bases", "--json"]).out)["bases"]
+    assert told[0]["reference"] == "host"
+    assert "public.ecr.aws/lambda/python" in {one["reference"] for one in told}
+    assert run([commands / "firkin", "bases"]).out.startswith("BASE ")

@@ -27,8 +27,10 @@ def unpacked(image: Image, cache: Cache) -> list[Path]:
     own = _own_layers(image)
     below = image.layers[: len(image.layers) - own]
     ours = image.layers[len(below) :]
-    trees = [_tree(image, (layer,), cache) for layer in ours]
-    return [_tree(image, below, cache), *trees] if below or not trees else trees
+    trees = [_tree(image, below, cache)] if below or not ours else []
+    trees += [_tree(image, (layer,), cache) for layer in ours]
+    # A layer that comes twice, as in an image built on one of ours, covers itself; an overlay takes a folder once.
+    return list(dict.fromkeys(reversed(trees)))[::-1]
 
 
 def unpacked_base(image: Image, cache: Cache) -> Path:

@@ -8,6 +8,7 @@ import csv
 import hashlib
 import os
 import re
+import stat
 import subprocess
 import zipfile
 from collections.abc import Callable
@@ -520,3 +521,36 @@ def test_uv_knows_every_platform_that_is_asked_of_it():
         for minor in _UV_GLIBC_MINORS:
             assert f"{machine}-manylinux_2_{minor}" in known
         assert f"{machine}-unknown-linux-musl" in known
+
+
+TRICKS = {
+    "climbs": [("../../evil.py", "x", stat.S_IFREG | 0o644)],
+    "is absolute": [("/tmp/firkin-evil.py", "x", stat.S_IFREG | 0o644)],
+    "links out": [("link.py", "/etc/passwd", stat.S_IFLNK | 0o777)],
+    "writes through a link": [("dir", "{outside}", stat.S_IFLNK | 0o777), ("dir/evil.py", "x", stat.S_IFREG | 0o644)],
+    "climbs out of its data": [("tricky-1.data/data/../../../evil.py", "x", stat.S_IFREG | 0o644)],
+    "climbs out of its scripts": [("tricky-1.data/scripts/../../../evil", "#!python\n", stat.S_IFREG | 0o755)],
+}
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_a_wheel_cannot_write_elsewhere_or_bring_links(write, installed: Install, tmp_path: Path, trick: str):
+    """Uv's own guard: what leads outside is left out or refused, and a link becomes a file."""
+    (tmp_path / "outside").mkdir()
+    folder = write({"requirements.txt": "./tricky-1-py3-none-any.whl"})
+    make_wheel(folder / "tricky-1-py3-none-any.whl", "tricky")
+    with zipfile.ZipFile(folder / "tricky-1-py3-none-any.whl", "a") as wheel:
+        for name, content, mode in TRICKS[trick]:
+            info = zipfile.ZipInfo(name)
+            info.create_system, info.external_attr = 3, mode << 16
+            wheel.writestr(info, content.format(outside=tmp_path / "outside"))
+    try:
+        found = installed(folder)
+    except DependencyError as error:
+        assert "tricky" in error.details  # noqa: PT017 - being refused is as good
+    else:
+        assert not any(path.is_symlink() for path in found.rglob("*"))
+        assert (found / "tricky.py").exists()
+    assert not any((tmp_path / "outside").iterdir())
+    assert not list(tmp_path.rglob("evil*"))
+    assert not Path("/tmp/firkin-evil.py").exists()

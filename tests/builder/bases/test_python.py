@@ -17,7 +17,6 @@ from builder.interpreter import observe_interpreter
 from tests.bases import debian_tree
 from tests.conftest import elsewhere, unavailable
 
-HERE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 ASK = (
     "import importlib.util, json, platform, sys, sysconfig; print(json.dumps([platform.python_version(), "
     "sysconfig.get_path('stdlib'), importlib.util.MAGIC_NUMBER.hex()]))"
