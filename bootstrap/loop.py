@@ -52,10 +52,11 @@ def serve(api: "RuntimeApi", handler: "Handler", settings: "Settings", log_state
         log_state.tenant_id = invocation.tenant_id
         set_trace_id(invocation.trace_id)
         answer(api, invocation, handler, settings=settings, log_state=log_state, invoke=invoke)
+        # Not kept through an idle time, in which a finaliser of the function's would be nobody's.
+        del response, invocation
         termination.begin_waiting()
         # Straight after the answer: the invocation is billed until the platform sees this request.
         api.request_next()
-        del response, invocation  # a large event is not kept through an idle time
 
 
 def load_invocation() -> None:

@@ -264,3 +264,18 @@ def test_the_module_path_starts_with_the_function(cases) -> None:
     path = json.loads(answer.body)
     assert path[0] == str(cases)
     assert not {str(SCRIPT.parent), str(SCRIPT.parent.parent)} & set(path)
+
+
+def test_what_a_handler_returned_ends_with_its_invocation(tmp_path) -> None:
+    """A finaliser of the result runs after the answer, and before the next event is asked for."""
+    source = """
+import sys
+class Result(dict):
+    def __del__(self): print("ended", flush=True)
+def handler(event, context):
+    print("begins", flush=True)
+    return Result(a=event)
+"""
+    outcome = run_runtime(write_function(tmp_path, app=source), events=[Event(b"1"), Event(b"2")])
+    assert outcome.stdout == "begins\nended\n" * 2
+    assert [answer.body for answer in outcome.answers] == [b'{"a": 1}', b'{"a": 2}']
