@@ -3,7 +3,9 @@
 `scripts/reference.py` writes, `scripts/reference.py --check` says which page is out of date; a test does the same.
 """
 
+import argparse
 import re
+import runpy
 import sys
 import tomllib
 from pathlib import Path
@@ -14,8 +16,10 @@ from builder import config, errors
 from builder.cli import _build, _firkin
 from builder.lint import read_rules
 from builder.project import DEFAULT_IGNORED
+from emulator.cli import _make_parser
 
 TOP = Path(__file__).parents[1]
+LIFE = runpy.run_path(str(TOP / "scripts/life.py"))
 REFERENCE = TOP / "docs" / "reference"
 
 
@@ -82,7 +86,29 @@ def ignored() -> str:
     return ", ".join(f"`{pattern}`" for pattern in DEFAULT_IGNORED)
 
 
+def emulator_options() -> str:
+    """Tables of the emulator's options, group by group."""
+    lines: list[str] = []
+    for group in _make_parser({})._action_groups:  # noqa: SLF001 - argparse tells of its options nowhere else
+        actions = [action for action in group._group_actions if action.option_strings and action.dest != "help"]  # noqa: SLF001
+        if not actions:
+            continue
+        title = [] if group.title in {"options", "optional arguments"} else [f"*{group.title}*", ""]
+        lines += [*title, "| option | meaning |", "|---|---|", *map(emulator_option, actions), ""]
+    return "\n".join(lines).rstrip()
+
+
+def emulator_option(action: argparse.Action) -> str:
+    """A row of the table."""
+    wanted = action.metavar or "|".join(action.choices or [action.dest.upper()])
+    name = action.option_strings[0] + ("" if action.nargs == 0 else f" {wanted}")
+    meaning = (action.help or "") % {"default": action.default}
+    return f"| `{name.replace('|', chr(92) + '|')}` | {meaning} |"
+
+
 PARTS = {
+    "emulator.md": {"options": emulator_options},
+    "../explanation/life-of-an-environment.md": {"diagram": LIFE["diagram"]},
     "build-image.md": {
         "options": lambda: options(_build),
         "exit codes": exit_codes,
