@@ -17,7 +17,7 @@ from . import cors, limits
 from .answers import render_json
 from .bandwidth import Valve
 from .connection import Handler, HttpServer, ServerOptions
-from .errors import InvalidAnswerError, InvokeError, TooManyRequestsError, UsageError
+from .errors import ClosedError, InvalidAnswerError, InvokeError, TooManyRequestsError, UsageError
 from .function_url_answer import STREAM_TYPE, Head, Prelude, parse_result, render_failure
 from .function_url_event import Caller, render_event
 from .http1 import Limits, Response
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .http1 import Request
     from .http_options import HttpOptions
     from .streams import Flow
-    from .values import Outcome
+    from .values import Answer, Outcome
 
 _OK = 200
 _HEALTHY = Response(_OK, (("Content-Type", "text/plain"),), b"ok\n")
@@ -69,7 +69,7 @@ class FunctionUrlFront:
         self._replies[call] = reply
         try:
             submission = Submission(event, trace_id=trace_id, request_id=request_id)
-            self._emulator.submit(submission, reply.done, sink=reply)
+            self._emulator.submit(submission, reply.done, answered=reply.answered, sink=reply)
         except TooManyRequestsError:
             reply.answer(_render_throttled())
         except InvokeError as error:
@@ -127,6 +127,7 @@ class _Reply:
         self._valve: Valve | None = None
         self._prelude: Prelude | None = None
         self._begun = False
+        self._over = False
         self._invalid: str | None = None
 
     def begin(self, content_type: str, flow: Flow) -> None:
@@ -153,28 +154,42 @@ class _Reply:
             self._prelude = None
             self._begin(*told)
 
+    def answered(self, request_id: str, answer: Answer) -> None:
+        """The runtime has answered, or its stream is whole: the caller need not wait for the invocation's end."""
+        self._conclude(request_id, answer.body, failed=answer.error_type is not None)
+
     def done(self, outcome: Outcome) -> None:
         """The invocation is over."""
-        if self._begun:
-            if outcome.function_error is None:
-                self._front.server.end_reply(self._call)
-            else:  # the caller must not take what it has for the whole
-                self._front.server.cut(self._call)
-            self._front.over(self._call)
-        elif outcome.status == TooManyRequestsError.status:
+        if self._over:
+            return
+        if outcome.status == TooManyRequestsError.status:
             self.answer(_render_throttled())
-        elif outcome.function_error is not None:
-            self.answer(render_failure(outcome.status) if outcome.status != _OK else render_failure())
-        elif outcome.streamed:
-            self._answer_invalid(outcome, self._invalid or "the stream ended before its eight NUL bytes")
+        elif outcome.status == ClosedError.status:
+            self.answer(_render_message(outcome.status, _MESSAGES[outcome.status]))
+        else:
+            self._conclude(outcome.request_id, outcome.payload, failed=outcome.function_error is not None)
+
+    def _conclude(self, request_id: str, payload: bytes, *, failed: bool) -> None:
+        if self._begun:
+            self._over = True
+            if failed:  # the caller must not take what it has for the whole
+                self._front.server.cut(self._call)
+            else:
+                self._front.server.end_reply(self._call)
+            self._front.over(self._call)
+        elif failed:
+            self.answer(render_failure())
+        elif self._valve is not None:
+            self._answer_invalid(request_id, self._invalid or "the stream ended before its eight NUL bytes")
         else:
             try:
-                self.answer(parse_result(outcome.payload))
+                self.answer(parse_result(payload))
             except InvalidAnswerError as error:
-                self._answer_invalid(outcome, str(error))
+                self._answer_invalid(request_id, str(error))
 
     def answer(self, response: Response) -> None:
         """Answer in one piece."""
+        self._over = True
         self._front.server.reply(self._call, self._front.with_cors(response, self._origin))
         self._front.over(self._call)
 
@@ -199,8 +214,8 @@ class _Reply:
         if self._valve is not None:
             self._valve.passed(len(data))
 
-    def _answer_invalid(self, outcome: Outcome, reason: str) -> None:
-        self._front.note_invalid(outcome.request_id, reason)
+    def _answer_invalid(self, request_id: str, reason: str) -> None:
+        self._front.note_invalid(request_id, reason)
         self.answer(render_failure())
 
 

@@ -63,8 +63,9 @@ def parse_invoke(request: Request) -> InvokeRequest | Response:
     if request.oversize:
         return render_too_large(request.body_size)
     kind = request.headers.get("x-amz-invocation-type") or "RequestResponse"
+    streams = request.target.startswith(_STREAM_VERSION)
     if kind != "RequestResponse":
-        refusal = _refuse_kind(kind, request.body)
+        refusal = _refuse_kind(kind, request.body, streams=streams)
         if refusal is not None:
             return refusal
     try:
@@ -85,17 +86,18 @@ def parse_invoke(request: Request) -> InvokeRequest | Response:
         submission,
         kind,
         request.headers.get("x-amz-log-type") == "Tail",
-        request.target.startswith(_STREAM_VERSION),
+        streams,
     )
 
 
-def _refuse_kind(kind: str, event: bytes) -> Response | None:
+def _refuse_kind(kind: str, event: bytes, *, streams: bool) -> Response | None:
     """What is wrong with an invocation that is not answered by the function. Nobody would see its error later."""
-    if kind not in {"Event", "DryRun"}:
+    known = ("RequestResponse", "DryRun") if streams else ("RequestResponse", "Event", "DryRun")
+    if kind not in known:
         return render_refusal(
             400,
             "InvalidParameterValueException",
-            f"Found invocation type {kind[:80]!r}; give RequestResponse, Event or DryRun",
+            f"Found invocation type {kind[:80]!r}; give {', '.join(known[:-1])} or {known[-1]}",
         )
     if kind == "Event" and len(event) > limits.EVENT_LIMIT_BYTES:
         return render_too_large(len(event), limit=limits.EVENT_LIMIT_BYTES)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import invoke_api, limits
 from .connection import Handler, HttpServer, ServerOptions
-from .errors import InvokeError, TooManyRequestsError, UsageError
+from .errors import EmulatorError, InvokeError, TooManyRequestsError, UsageError
 from .http1 import Limits, Response
 
 if TYPE_CHECKING:
@@ -86,8 +86,13 @@ class InvokeFront:
             reply.done(outcome)
             self._streams.pop(call, None)
 
-        self._emulator.submit(asked.submission._replace(request_id=request_id), done, sink=reply)
+        answered = None if asked.wants_log else reply.answered
         self._streams[call] = reply
+        try:
+            self._emulator.submit(asked.submission._replace(request_id=request_id), done, answered=answered, sink=reply)
+        except EmulatorError:
+            del self._streams[call]
+            raise
 
     def _on_lost(self, call: int) -> None:
         """A caller that hung up does not stop its invocation, as on the platform."""

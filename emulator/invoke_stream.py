@@ -17,7 +17,7 @@ from .invoke_api import render_log, render_throttled
 if TYPE_CHECKING:
     from .connection import HttpServer
     from .streams import Flow
-    from .values import Outcome
+    from .values import Answer, Outcome
 
 
 class EventStreamReply:
@@ -32,7 +32,8 @@ class EventStreamReply:
         self._version = version
         self._wants_log = wants_log
         self._limited = limited
-        self._valve: Valve | None = None
+        self._valve: Valve | None = None  # of a stream that has begun
+        self._over = False
 
     def begin(self, content_type: str, flow: Flow) -> None:
         """The runtime has begun its answer, whose type is only told where a message has room for it: nowhere."""
@@ -57,21 +58,30 @@ class EventStreamReply:
         if self._valve is not None:
             self._valve.open()
 
+    def answered(self, request_id: str, answer: Answer) -> None:
+        """The runtime has answered, or its stream is whole; only for callers who do not want the log."""
+        del request_id
+        error_code = None if answer.error_type is None else "Unhandled"
+        self._conclude(answer.body, error_code=error_code, log=None)
+
     def done(self, outcome: Outcome) -> None:
         """The invocation is over."""
-        if not outcome.streamed:
-            if outcome.status == TooManyRequestsError.status:
-                self._server.reply(self._call, render_throttled())
-                return
-            self._begin_reply()
-            if outcome.function_error is None:
-                for message in render_payload_chunks(outcome.payload):
-                    self._server.send(self._call, message)
-        details = None if outcome.function_error is None else outcome.payload.decode("utf-8", "replace")
+        if self._over:
+            return
+        if outcome.status == TooManyRequestsError.status:
+            self._server.reply(self._call, render_throttled())
+            return
         log = render_log(outcome) if self._wants_log else None
-        self._server.send(
-            self._call, render_complete(error_code=outcome.function_error, error_details=details, log_result=log)
-        )
+        self._conclude(outcome.payload, error_code=outcome.function_error, log=log)
+
+    def _conclude(self, payload: bytes, *, error_code: str | None, log: str | None) -> None:
+        self._over = True
+        if self._valve is None:
+            self._begin_reply()
+            for message in render_payload_chunks(payload if error_code is None else b""):
+                self._server.send(self._call, message)
+        details = None if error_code is None else payload.decode("utf-8", "replace")
+        self._server.send(self._call, render_complete(error_code=error_code, error_details=details, log_result=log))
         self._server.end_reply(self._call)
 
     def _begin_reply(self) -> None:

@@ -181,3 +181,12 @@ def test_a_stream_is_refused_like_any_call(connect: Callable[..., BaseClient]) -
     client = connect("echo")
     with pytest.raises(client.exceptions.RequestTooLargeException):
         client.invoke_with_response_stream(FunctionName="function", Payload=b"x" * (6 * 1024 * 1024 + 101))
+
+
+def test_the_other_kind_of_streamed_call(connect: Callable[..., BaseClient]) -> None:
+    """A dry run runs nothing; there is no event that nobody waits for."""
+    client = connect("echo")
+    told = client.invoke_with_response_stream(FunctionName="f", Payload=b"{}", InvocationType="DryRun")
+    assert told["StatusCode"] == 204
+    with pytest.raises(client.exceptions.InvalidParameterValueException, match="give RequestResponse or DryRun"):
+        client.invoke_with_response_stream(FunctionName="f", Payload=b"{}", InvocationType="Event")

@@ -360,3 +360,12 @@ def test_without_time_to_drain_they_do_not(site: Callable[..., Site]) -> None:
         assert own.process.wait(timeout=20) == 0
         with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
             response.read()
+
+
+@pytest.mark.parametrize("wish", ["say", "plain"])
+def test_a_caller_does_not_wait_for_background_work(site: Callable[..., Site], tmp_path: Path, wish: str) -> None:
+    """The response leaves when the runtime has answered; the next caller's turn comes when it polls again."""
+    own = site("--timeout", "60")
+    assert own.ask("POST", body=b'"ale"', x_wish=wish, x_works_on="done").data == b'"ale"'
+    (tmp_path / "done").touch()
+    assert own.ask().status == 200

@@ -2,13 +2,15 @@
 
 `say` posts it as the response, `stream` streams it as an HTTP integration response, `plain` as plain text; `break`
 streams it and then fails in the trailers, `error` posts it as an error, `flood` streams 64 MiB after it, or as many as
-x-mib says; without a wish the event itself is the body.
+x-mib says; without a wish the event itself is the body. Then it works on until the file x-works-on is there.
 """
 
 import base64
 import json
 import os
 import socket
+import time
+from pathlib import Path
 
 from client import ROOT, Client
 
@@ -43,3 +45,5 @@ while True:
             trailers = b"Lambda-Runtime-Function-Error-Type: Runtime.Midway\r\n" if wish == "break" else b""
             connection.sendall(b"0\r\n" + trailers + b"\r\n")
             connection.recv(4096)
+    while "x-works-on" in event["headers"] and not Path(event["headers"]["x-works-on"]).exists():
+        time.sleep(0.01)
