@@ -137,6 +137,9 @@ def test_a_base_out_of_a_registry_is_mounted_where_the_image_goes(build, base, f
     assert pushed["blobs_uploaded"] > 0
     posts = [path for method, path, _ in requests if method == "POST" and "mount=" in path]
     assert all("from=bases/python" in path for path in posts)
+    with registry.counted() as requests:
+        again = build(function(), *named, "--offline", "-o", "oci:image")
+    assert (again.code, requests) == (0, []), again.err
 
 
 @pytest.mark.parametrize("example", ["hello", "thumbnail"])

@@ -1,10 +1,12 @@
 """Uploads arrive, whatever the registry or the line between makes of them, or say why they cannot."""
 
+import json
+import random
 from dataclasses import replace
 
 import pytest
 
-from builder.oci import ProtocolError, UnavailableError
+from builder.oci import Entry, ProtocolError, UnavailableError
 from tests.builder.oci.distribution.conftest import QUICK
 from tests.builder.oci.distribution.fake_registry import fake_registry, times
 
@@ -212,3 +214,34 @@ def test_where_an_upload_stands_is_asked_of_the_registry_alone(fake, image, push
         pusher(image, f"{fake.host}/a", limits=CHUNKS)
         assert set(elsewhere.methods()) == {"GET"}
     assert is_whole(fake, image)
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_token_that_runs_out_during_an_upload_is_renewed(fake, image, make_image, pusher, reads):
+    """The blob is sent again with the new token, also where the registry refuses before it has read the old try."""
+    given = []
+
+    def give(handler):
+        given.append(f"token{len(given)}")
+        handler.answer(200, json.dumps({"token": given[-1]}).encode())
+
+    def wants_second(handler):
+        if handler.headers.get("authorization") == "Bearer token1":
+            return False
+        if reads:
+            handler.body()
+        challenge = f'Bearer realm="http://{fake.host}/token",service="s"'
+        handler.answer(401, b"{}", WWW_Authenticate=challenge, **({} if reads else {"Connection": "close"}))
+        handler.close_connection = not reads
+        return True
+
+    def wants_any(handler):
+        return False if "authorization" in handler.headers else wants_second(handler)
+
+    fake.faults["GET", "token"] = give
+    fake.faults["HEAD", "manifest"] = wants_any
+    fake.faults["PUT", "upload"] = wants_second
+    large = make_image([Entry.file("data", random.Random(3).randbytes(3_000_000))])
+    pusher(large, f"{fake.host}/a", limits=replace(CHUNKS, chunk_bytes=10**7))
+    assert is_whole(fake, large)
+    assert given == ["token0", "token1"]
