@@ -27,6 +27,8 @@ class Row:
     start      `modules` are needed by the interpreter itself
     reaches    whoever keeps `when` keeps `modules` and the files that `files` match
     optional   imports of `modules` from `when` alone keep nothing: `when` does without, or is never asked
+    waits      imports of `modules` from `when` wait until one of `asks` is used outside of `when`'s package, with
+               `count = false` by the function itself
     names      strings in `when` name modules, or with `count = false` they do not
     decodes    `when` decodes by names found in its data: all codecs stay; with `count = false` it does not
     selected   files that `files` match stay where their `{name}` is among the services that code asks for
@@ -45,7 +47,7 @@ class Row:
     origin: str
 
 
-_KINDS = frozenset({"start", "reaches", "optional", "names", "decodes", "selected", "unneeded"})
+_KINDS = frozenset({"start", "reaches", "optional", "waits", "names", "decodes", "selected", "unneeded"})
 _LISTS = ("when", "modules", "files", "unless", "asks")
 
 

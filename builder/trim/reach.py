@@ -15,7 +15,7 @@ from builder.trim.index import Index, Module
 from builder.trim.knowledge import Row, matches
 from builder.trim.reached import Cause, Reached
 from builder.trim.reader import FALLBACK, MAIN
-from builder.trim.rules import DEPENDENCIES, FUNCTION, RUNTIME, STDLIB
+from builder.trim.rules import DEPENDENCIES, FUNCTION, STDLIB
 
 ENCODINGS = "encodings"
 
@@ -38,6 +38,13 @@ class Walk:
         self._lean = False  # while a module is read that only that closure reaches
         self._guarded: dict[str, list[tuple[Module, Import]]] = defaultdict(list)
         self._starred: dict[str, str] = {}  # modules of which all names are imported → who does
+        self._waits = [row for row in rows if row.kind == "waits"]
+        self._pending: dict[Row, list[tuple[Module, Module]]] = defaultdict(list)  # importers and what waits
+        self._released: set[Row] = set()
+        self._any_name = ""  # the function's module that asks for attributes of computed names
+        self._late: dict[Row, str] = {}  # rows about codecs that depend on what is asked for anywhere, and a path
+        # What is mentioned and imported by the function, and by packages whose use of codecs is not known.
+        self._asking: list[tuple[frozenset[str], frozenset[str]]] = []
         self._mentioned: dict[str, str] = {}  # name → the path that mentioned it first
         self._rows: dict[str, list[Row]] = defaultdict(list)
         self._everywhere: list[Row] = []
@@ -55,6 +62,13 @@ class Walk:
         """Follow everything from the roots, given by path."""
         for path, cause in roots:
             self.keep(self.index.by_path[path], cause)
+        self.drain()
+        for row, path in self._late.items():
+            family = _tops(row.when)
+            if any(
+                family & _tops(imported) and not mentions.isdisjoint(row.asks) for mentions, imported in self._asking
+            ):
+                self.all_codecs(Cause(f"{row.why}:", path))
         self.drain()
         return self.found
 
@@ -92,7 +106,7 @@ class Walk:
     def name(self, name: str, cause: Cause, *, importer: Module | None = None) -> None:
         """Keep what a dotted name stands for."""
         for module in self.index.find(name):
-            if importer is None or not self.is_optional(importer, module.name):
+            if importer is None or not (self.is_optional(importer, module.name) or self._has_to_wait(importer, module)):
                 self.keep(module, cause)
         parent = name.rpartition(".")[0]
         if parent and not self.index.find(name):
@@ -173,13 +187,36 @@ class Walk:
             return None
         return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
 
+    def _has_to_wait(self, importer: Module, module: Module) -> bool:
+        """Whether an import happens only for those who ask for certain names, and nobody has so far."""
+        for row in self.rows_of(importer, "waits"):
+            if row not in self._released and matches(module.name, row.modules):
+                self._pending[row].append((importer, module))
+                return True
+        return False
+
+    def _release(self, module: Module, facts: Facts) -> None:
+        """Let go of the imports that waited for a name which the module uses."""
+        names = facts.mentions | facts.strings
+        any_name = module.scope == FUNCTION and "attributes" in facts.traits
+        imported = _tops(one.module for one in facts.imports)
+        for row in self._waits:
+            family = _tops(row.when)
+            asked = any_name or not names.isdisjoint(row.asks)
+            knows = module.scope == FUNCTION or (row.count and bool(family & imported))
+            if row in self._released or not asked or not knows or module.name.partition(".")[0] in family:
+                continue
+            self._released.add(row)
+            for importer, waiting in self._pending.pop(row, []):
+                self.keep(waiting, Cause(f"its names are used in /{module.path}; imported by", importer.path))
+
     def _wait(self, module: Module, one: Import) -> None:
         """An import of a module's `__getattr__`, which happens once somebody else asks for one of its names."""
         if starred := self._starred.get(module.path):
             self._import(module, one, Cause("loaded by the `import *` of", starred))
             return
         for guard in one.guards:
-            asked = self._mentioned.get(guard)
+            asked = self._mentioned.get(guard) or self._any_name
             if asked and asked != module.path:
                 self._import(module, one, Cause(f"{guard!r}, used in /{asked}, is loaded by", module.path))
                 return
@@ -188,29 +225,43 @@ class Walk:
 
     def _note(self, module: Module, facts: Facts) -> None:
         """Remember what a module mentions, and let go of the imports that wait for it."""
-        if module.scope not in {STDLIB, RUNTIME}:
-            names = facts.mentions | facts.strings
-            self.found.strings |= facts.strings
-            for trait in facts.traits:
-                if trait != "services" or asks_for_services(self, module, facts):
-                    self.found.traits.setdefault(trait, module.path)
-            self.found.services |= facts.services
-            self.found.libraries |= facts.libraries
-            if "opens" in facts.traits:
-                self.found.openers.add(module.path)
-        else:
-            names = facts.mentions
+        names = facts.mentions
+        if module.scope in {FUNCTION, DEPENDENCIES}:
+            names |= facts.strings
+            self._note_use(module, facts)
+            self._release(module, facts)
         self.found.mentions |= facts.mentions
         for name in names:
             if self._mentioned.setdefault(name, module.path) == module.path and name in self._guarded:
-                waiting = self._guarded.pop(name)
-                for owner, one in waiting:
-                    if owner.path == module.path:
-                        self._guarded[name].append((owner, one))
-                    else:
-                        self._import(owner, one, Cause(f"{name!r}, used in /{module.path}, is loaded by", owner.path))
-                if self._guarded.get(name):
-                    del self._mentioned[name]  # so far only by the module itself
+                self._ask(name, module.path)
+        if module.scope == FUNCTION and "attributes" in facts.traits:
+            self._any_name = module.path
+            for name in list(self._guarded):
+                self._ask(name, module.path)
+
+    def _note_use(self, module: Module, facts: Facts) -> None:
+        """Remember what files that are no modules are judged by."""
+        for trait in facts.traits:
+            if trait != "services" or asks_for_services(self, module, facts):
+                self.found.traits.setdefault(trait, module.path)
+        if all(row.count for row in self.rows_of(module, "decodes")):
+            self._asking.append((facts.mentions, frozenset(one.module for one in facts.imports)))
+        self.found.strings |= facts.strings
+        self.found.services |= facts.services
+        self.found.libraries |= facts.libraries
+        if "opens" in facts.traits:
+            self.found.openers.add(module.path)
+
+    def _ask(self, name: str, by: str) -> None:
+        """Let go of the imports that wait for a name, but for those of the module itself that mentions it."""
+        waiting = self._guarded.pop(name)
+        own = [(owner, one) for owner, one in waiting if owner.path == by]
+        for owner, one in waiting:
+            if owner.path != by:
+                self._import(owner, one, Cause(f"{name!r}, used in /{by}, is loaded by", owner.path))
+        if own:
+            self._guarded[name] = own
+            self._mentioned.pop(name, None)  # so far only by the module itself
 
     # knowledge
 
@@ -233,7 +284,9 @@ class Walk:
         if lean:
             return
         for row in self.rows_of(module, "decodes"):
-            if row.count:
+            if row.count and row.asks:
+                self._late.setdefault(row, module.path)
+            elif row.count:
                 self.all_codecs(Cause(f"{row.why}:", module.path))
         if module.scope == STDLIB and any(row.count for row in self.rows_of(module, "names")):
             follow_strings(self, module, facts.strings)
@@ -266,3 +319,8 @@ def _above(package: str) -> Iterable[str]:
     while package:
         yield package
         package = package.rpartition(".")[0]
+
+
+def _tops(names: Iterable[str]) -> set[str]:
+    """The first parts of dotted names."""
+    return {name.partition(".")[0] for name in names}

@@ -7,7 +7,7 @@ there, never less.
 Traits: `imports` (imports a name that is computed), `lazy` (loads attributes when asked), `walks` (lists the modules of
 a package), `entries` (reads entry points), `metadata` (reads metadata of a computed distribution), `records` (reads
 lists of installed files), `decodes` (uses a codec of a computed name), `services` (asks for a computed AWS service),
-`opens` (opens shared libraries), `breaks` (calls breakpoint()).
+`opens` (opens shared libraries), `breaks` (calls breakpoint()), `attributes` (asks for attributes of computed names).
 """
 
 import ast
@@ -36,6 +36,10 @@ CODECS = frozenset(aliases.values()) | {
     "mac_croatian", "mac_romanian",
 }  # fmt: skip
 
+_MOVED = frozenset({"MovedModule", "MovedAttribute"})
+_MOVED_ARGUMENTS = 3
+_GETTERS = frozenset({"getattr", "attrgetter", "methodcaller", "hasattr"})
+_WITH_OBJECT = frozenset({"getattr", "hasattr"})
 _DYNAMIC = frozenset({"import_module", "__import__", "import_string", "resolve_name", "locate"})
 _DECODERS = frozenset({"decode", "encode", "lookup", "getreader", "getwriter", "getdecoder", "getencoder"})
 _CODEC_CALLS = frozenset({"getincrementaldecoder", "getincrementalencoder", "EncodedFile"}) | _DECODERS - {
@@ -173,6 +177,7 @@ class _Reader:
 
     def on_import(self, node: ast.Import) -> None:
         for alias in node.names:
+            self.mentions.update(alias.name.split("."))
             self.imports.append(Import(0, alias.name, guards=self.guards, deferred=self.depth > 0))
             if not self.depth:
                 self.defines.add(alias.asname or alias.name.partition(".")[0])
@@ -184,6 +189,7 @@ class _Reader:
             return
         self.imports.append(Import(node.level, node.module or "", names, self.guards, self.depth > 0))
         self.mentions.update(names)
+        self.mentions.update(node.module.split(".") if node.module else ())
         if not self.depth:
             self.defines.update(alias.asname or alias.name for alias in node.names)
 
@@ -282,6 +288,9 @@ class _Reader:
 
     def on_call(self, node: ast.Call) -> None:
         name = _called(node.func)
+        if name in _MOVED:
+            self.moved(node)
+            return
         first = self.constant(node.args[0]) if node.args else None
         if name in _DYNAMIC:
             self.dynamic(node, first)
@@ -291,6 +300,8 @@ class _Reader:
             )
         if trait := _TRAIT_OF_CALL.get(name):
             self.traits.add(trait)
+        if name in _GETTERS and not all(self.constant(one) for one in node.args[name in _WITH_OBJECT :][:1]):
+            self.traits.add("attributes")
         if name in _LAZY_CALLS:
             self.traits.add("lazy")
         if name in {"CDLL", "find_library", "dlopen", "load_library", "LoadLibrary"} and first:
@@ -301,6 +312,12 @@ class _Reader:
         self.visit(node.func)
         self.body(node.args[name in _DYNAMIC and first is not None :])  # that name has been noted as an import
         self.body(node.keywords)
+
+    def moved(self, node: ast.Call) -> None:
+        """The tables of `six`: MovedModule(name, old, new) and MovedAttribute(name, old, new) load `new` by `name`."""
+        texts = [self.constant(argument) or "" for argument in node.args]
+        if len(texts) >= _MOVED_ARGUMENTS and texts[0] and texts[2]:
+            self.imports.append(Import(0, texts[2], guards=(texts[0],), deferred=True))
 
     def dynamic(self, node: ast.Call, first: str | None) -> None:
         if first is not None:
@@ -322,7 +339,11 @@ class _Reader:
         for keyword in node.keywords:
             if keyword.arg == "ssl" and not _is_none(keyword.value):
                 self.mentions.add("ssl=")
-            if keyword.arg == "encoding" and self.constant(keyword.value) is None and not _is_none(keyword.value):
+            if (
+                keyword.arg in {"encoding", "charset"}
+                and self.constant(keyword.value) is None
+                and not _is_none(keyword.value)
+            ):
                 self.traits.add("decodes")
         is_method = isinstance(node.func, ast.Attribute)
         if name == "open" and len(node.args) > (2 if is_method else 3) and self.constant(node.args[-1]) is None:
