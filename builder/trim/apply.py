@@ -18,19 +18,17 @@ from builder.patterns import Patterns
 from builder.plan import LANG, PACKAGES, RUNTIME, TASK, How, Plan, PlannedFile, PlannedLayer
 from builder.trace import Asked
 from builder.trim.distributions import find_distributions
-from builder.trim.facts import FORMAT as FACTS_FORMAT
 from builder.trim.facts_store import FactsStore, planned_paths
 from builder.trim.handler_roots import handler_roots
 from builder.trim.index import Index, Module, find_modules
-from builder.trim.knowledge import Row, knowledge_digest, read_knowledge
+from builder.trim.knowledge import Row, read_knowledge
 from builder.trim.leftovers import UNREACHED, Leftovers, needed_libraries
 from builder.trim.native import Names
 from builder.trim.reach import Walk
 from builder.trim.reached import Cause, Reached
 from builder.trim.rules import DEPENDENCIES, FUNCTION, STDLIB, Choice
 from builder.trim.rules import RUNTIME as RUNTIME_SCOPE
-
-FORMAT = "1"  # raised when the same facts give another result
+from builder.trim.version import trimming_digest
 
 LOADER = "the program loader"
 PROGRAM = "the interpreter"
@@ -54,7 +52,7 @@ def trim_plan(
     """
     back = back or {}
     key = key_of(
-        "reach", FORMAT, FACTS_FORMAT, knowledge_digest(), interpreter.full_version, plan.handler,
+        "reach", trimming_digest(), interpreter.full_version, plan.handler,
         [choice.level, choice.keep, choice.drop], sorted(back.items()), _names_used(used),
         ["".join(file.identity() for file in layer.files) for layer in plan.layers],
     )  # fmt: skip

@@ -6,8 +6,6 @@ What they mean for an image is decided elsewhere (`reach`). This module holds th
 
 from dataclasses import dataclass, fields
 
-FORMAT = "8"  # raised when a reader learns to see more; remembered facts of an older form are read anew
-
 
 @dataclass(frozen=True, slots=True)
 class Import:

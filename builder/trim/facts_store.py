@@ -15,10 +15,10 @@ from builder.cache import Cache, key_of
 from builder.elf import ElfError, read_elf, without_debug
 from builder.errors import SourceError
 from builder.plan import PACKAGES, PlannedFile, PlannedLayer
-from builder.trim import facts as form
 from builder.trim.facts import Facts, parse_facts, render_facts
 from builder.trim.native import Names, is_module, library_names, native_names, reads_certificates, relative_names
 from builder.trim.reader import read_facts
+from builder.trim.version import readers_digest
 
 MAX_SOURCE_BYTES = 16 << 20  # a larger module is generated data
 MAX_NATIVE_BYTES = 1 << 30
@@ -140,7 +140,7 @@ class FactsStore:
     def _shelf(self, kind: str, layer: str) -> _Shelf:
         if (kind, layer) not in self._shelves:
             about = self._digest if kind == "native" else ""
-            key = key_of("facts", form.FORMAT, kind, layer, list(self.version), self._folder(layer), about)
+            key = key_of("facts", readers_digest(), kind, layer, list(self.version), self._folder(layer), about)
             record = self.cache.record("facts", key)
             text = record.get("entries") if record else None
             entries = json.loads(text) if isinstance(text, str) else {}

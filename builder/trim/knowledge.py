@@ -5,7 +5,6 @@ below it, `a*` what begins so, `*` every module of the function and its dependen
 docs/reference/trimming-knowledge.md tells how to add a row.
 """
 
-import hashlib
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -83,13 +82,6 @@ def parse_rows(text: str, origin: str) -> list[Row]:
                 )
             )
     return rows
-
-
-@cache
-def knowledge_digest() -> str:
-    """Changes whenever a row does."""
-    files = sorted(FOLDER.glob("*.toml"))
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def matches(name: str, patterns: Iterable[str]) -> bool:
