@@ -32,4 +32,6 @@ def publish(result: Result, console: Console, *, environment: Mapping[str, str])
     console.say(
         f"pushed {pushed.reference}: {pushed.uploaded} blobs uploaded, {pushed.mounted} mounted, {pushed.present} there"
     )
+    if pushed.complaint:
+        console.warn(f"pushed without SBOM and provenance, which this registry does not take: {pushed.complaint}")
     return pushed

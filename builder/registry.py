@@ -12,7 +12,17 @@ from builder.cache import ELSEWHERE, Cache, key_of
 from builder.console import Console
 from builder.disk import advice
 from builder.errors import ImageError, OutputError, RegistryError, SourceError
-from builder.oci import AccessError, BlobStore, DiskError, Image, OCIError, Platform, Reference, UsageError
+from builder.oci import (
+    AccessError,
+    BlobStore,
+    DiskError,
+    Image,
+    OCIError,
+    Platform,
+    Reference,
+    UnavailableError,
+    UsageError,
+)
 from builder.oci import RegistryError as ClientError
 
 if TYPE_CHECKING:
@@ -122,7 +132,9 @@ def _translated(doing: str) -> Iterator[None]:
         raise RegistryError(f"{doing}: {error}", hint=hint) from error
     except ClientError as error:
         plain = "insecure registry" in str(error)
-        hint = "The option is --insecure-registry HOST." if plain else "What was fetched so far is kept in the cache."
+        hint = "The option is --insecure-registry HOST." if plain else ""
+        if isinstance(error, UnavailableError):
+            hint = "What has arrived is kept: trying again goes on from there."
         raise RegistryError(f"{doing}: {error}", hint=hint) from error
     except DiskError as error:
         hint = advice(error.errno, elsewhere=ELSEWHERE) or "The cache may be deleted at any time."

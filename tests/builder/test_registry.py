@@ -84,7 +84,8 @@ def test_the_platform_chosen_is_told(pull, name, capsys):
             "it is an image for linux/amd64",
             "Name another",
         ),
-        (lambda name: (f"{name}x", {}), RegistryError, "does not have it", "kept in the cache"),
+        (lambda name: (f"{name}x", {}), RegistryError, "does not have it", ""),
+        (lambda _: ("127.0.0.1:1/a", {}), RegistryError, "Connection refused", "trying again goes on from there"),
         (lambda name: (name, {"insecure": []}), RegistryError, "does not speak TLS", "--insecure-registry"),
     ],
 )

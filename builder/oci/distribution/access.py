@@ -20,7 +20,7 @@ class Access:
     httpx takes proxies and certificates from the process's own environment (`HTTPS_PROXY`, `SSL_CERT_FILE`).
     """
 
-    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
     insecure: frozenset[str] = frozenset()
     limits: Limits = field(default_factory=Limits)
 

@@ -6,6 +6,7 @@ nothing twice.
 """
 
 import os
+import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -140,7 +141,7 @@ def _explained(error: Exception, method: str, url: str) -> RegistryError:
                 f"{doing}: it does not speak TLS; if it may be talked to in plain HTTP, allow it as "
                 f"an insecure registry"
             )
-        if isinstance(cause, OSError) and type(cause).__name__ == "gaierror" and cause.errno in _NO_NAME:
+        if isinstance(cause, socket.gaierror) and cause.errno in _NO_NAME:
             return RegistryError(f"{doing}: there is no host of that name; correct the image's name")
     return UnavailableError(f"{doing}: {reason(error)}; see whether it runs and can be reached, and try again")
 

@@ -62,7 +62,7 @@ class Credentials:
 class Keyring:
     """Where to look, taken from the environment; nothing is read before it is asked for."""
 
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(hash=False, repr=False)
     helper_s: float
 
     def find(self, domain: str, path: str) -> Credentials | None:

@@ -16,6 +16,7 @@ from builder.oci.distribution.referrers import Artifact, attach_all
 from builder.oci.distribution.session import Session
 from builder.oci.distribution.together import together
 from builder.oci.distribution.upload import upload
+from builder.oci.errors import ProtocolError
 from builder.oci.image import Image
 from builder.oci.manifest import ACCEPTED
 from builder.oci.reference import Reference
@@ -27,7 +28,8 @@ _OK: Final = 200
 class Pushed:
     """What a push did: how many blobs came to the repository in which way, and the manifests attached to the image.
 
-    `reference` has the digest. All numbers are 0 where the registry had the image already.
+    `reference` has the digest. All numbers are 0 where the registry had the image already. `complaint` is why it did
+    not take the documents, "" where it did: old registries take images only.
     """
 
     reference: Reference
@@ -35,6 +37,7 @@ class Pushed:
     mounted: int
     present: int
     artifacts: tuple[Digest, ...]
+    complaint: str = ""
 
 
 async def push_image(
@@ -53,11 +56,18 @@ async def push_image(
         states = await _push_blobs(session, image, mount_from, progress)
         if artifacts:  # what they hang on comes before them, and under no tag yet
             await put_manifest(session, str(image.digest), image.manifest, media_types.MANIFEST)
-    attached = await attach_all(session, image.descriptor, artifacts) if artifacts else ()
+    attached, complaint = await _attach(session, image, artifacts)
     if not is_tagged:
         await put_manifest(session, tag, image.manifest, media_types.MANIFEST)
     counts = [states.count(state) for state in (State.DONE, State.MOUNTED, State.PRESENT)]
-    return Pushed(session.reference.at(image.digest), counts[0], counts[1], counts[2], attached)
+    return Pushed(session.reference.at(image.digest), counts[0], counts[1], counts[2], attached, complaint)
+
+
+async def _attach(session: Session, image: Image, artifacts: Sequence[Artifact]) -> tuple[tuple[Digest, ...], str]:
+    try:
+        return (await attach_all(session, image.descriptor, artifacts) if artifacts else ()), ""
+    except ProtocolError as error:
+        return (), str(error)
 
 
 async def _has(session: Session, name: str, digest: Digest) -> bool:

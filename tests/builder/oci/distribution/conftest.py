@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from builder.oci import BlobStore, Platform, Reference
 from builder.oci.distribution import Access, Limits, pull, push
 from tests.builder.oci.distribution.fake_registry import fake_registry
 from tests.builder.oci.distribution.token_server import PASSWORD, USER, openssl, token_server
+from tests.conftest import unavailable
 from tests.registries import registry
 
 QUICK = Limits(
@@ -84,8 +86,9 @@ def secured(tmp_path_factory):
     key, certificate, users = folder / "tls.key", folder / "tls.crt", folder / "htpasswd"
     openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
             "/CN=registry", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate)  # fmt: skip
+    program = shutil.which("htpasswd") or unavailable("htpasswd is not installed: scripts/engines installs it")
     hashed = subprocess.run(
-        ["htpasswd", "-inBC", "4", USER], input=PASSWORD.encode(), check=True, capture_output=True, timeout=60
+        [program, "-inBC", "4", USER], input=PASSWORD.encode(), check=True, capture_output=True, timeout=60
     )
     users.write_bytes(hashed.stdout)
     tls = {"tls": {"certificate": str(certificate), "key": str(key)}}

@@ -33,6 +33,25 @@ def test_a_login_leaves_no_trace(build_image, function, secured, logged_in, cold
     assert [path for path in kept if any(secret in path.read_bytes() for secret in secrets)] == []
 
 
+def test_a_registry_without_documents_is_warned_of(build_image, function, fake):
+    """The image is pushed, and nobody believes that its SBOM is there too."""
+
+    def images_only(handler):
+        data = handler.body()
+        if b'"subject"' in data:
+            return handler.answer(405, b"{}")
+        handler.body = lambda: data
+        return False
+
+    fake.faults["PUT", "manifest"] = images_only
+    done = build_image(
+        function(), "--push", "-t", f"{fake.host}/a:1", "--insecure-registry", fake.host, "--no-prove", "--json"
+    )
+    assert (done.code, "1" in fake.manifests) == (0, True), done.err
+    assert "warning: pushed without SBOM and provenance, which this registry does not take: " in done.err
+    assert json.loads(done.out)["pushed"]["referrers"] == []
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_registry_that_hangs_can_be_interrupted(commands, tmp_path, number, code):
     """A signal ends the wait for a silent registry at once, with the exit code of the signal and no traceback."""

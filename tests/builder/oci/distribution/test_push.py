@@ -211,3 +211,19 @@ def test_a_list_of_referrers_that_is_none_is_made_anew(fake, image, pusher, body
     pushed = pusher(image, f"{fake.host}/a:1", artifacts=[SBOM])
     _, data = fake.manifests[str(image.digest).replace(":", "-")]
     assert [entry["digest"] for entry in json.loads(data)["manifests"]] == [str(pushed.artifacts[0])]
+
+
+def test_a_registry_that_takes_images_only_gets_the_image(fake, image, pusher):
+    """One that refuses documents is told of, and gets its image and tag all the same."""
+
+    def images_only(handler):
+        if handler.what == "1" or handler.what == str(image.digest):
+            return False
+        handler.body()
+        return handler.answer(400, b'{"errors": [{"code": "MANIFEST_INVALID", "message": "unknown config type"}]}')
+
+    fake.faults["PUT", "manifest"] = images_only
+    pushed = pusher(image, f"{fake.host}/a:1", artifacts=[SBOM])
+    assert pushed.artifacts == ()
+    assert "MANIFEST_INVALID: unknown config type" in pushed.complaint
+    assert "1" in fake.manifests

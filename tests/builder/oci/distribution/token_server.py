@@ -6,6 +6,7 @@ knows, and pulls only to the anonymous; signing is openssl's work.
 
 import base64
 import json
+import shutil
 import subprocess
 import threading
 import time
@@ -15,6 +16,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.conftest import unavailable
 
 SERVICE, ISSUER = "registry for tests", "token service for tests"
 USER, PASSWORD, REFRESH = "ada", "correct horse: \u00e4", "identity-token-of-ada"
@@ -102,6 +105,8 @@ def _encoded(data: bytes) -> bytes:
 
 def openssl(*arguments: object, stdin: bytes = b"") -> bytes:
     """Run openssl and give what it writes."""
+    if shutil.which("openssl") is None:
+        unavailable("openssl is not installed: scripts/engines installs it")
     command = ["openssl", *map(str, arguments)]
     return subprocess.run(command, input=stdin, check=True, capture_output=True, timeout=60).stdout
 
