@@ -23,7 +23,6 @@ from builder.disk import disk
 from builder.dockerfile import SCRATCH, render_dockerfile
 from builder.errors import DockerError
 from builder.oci import Entry, OCIError, read_archive, write_archive, write_tar
-from builder.oci.image import render_manifest
 
 if TYPE_CHECKING:
     from builder.oci import Image
@@ -55,8 +54,6 @@ def assemble_by_engine(prepared: Prepared, cache: Cache, console: Console) -> As
         save(image_id, archive)
         try:
             image = stored(read_archive(archive), cache)
-            # The engine's archive holds plain tars; the manifest has to name what is in the store now.
-            image = replace(image, manifest=render_manifest(image.raw_config, image.layers, {}))
         except OCIError as error:
             raise DockerError(
                 f"reading what the Docker Engine built: {error}", hint="See the engine's log, or use --engine oci."

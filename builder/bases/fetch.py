@@ -29,6 +29,7 @@ from builder.oci import (
     read_archive,
     read_layout,
 )
+from builder.oci.image import render_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,9 @@ def stored(image: Image, cache: Cache) -> Image:
     """The same image with every layer gzipped and in the cache's store. Raises OCIError."""
     store = BlobStore(cache.blobs)
     layers = tuple(_stored(image, layer, store, cache) for layer in image.layers)
-    return replace(image, layers=layers, blobs=store)
+    same = [layer.descriptor for layer in layers] == [layer.descriptor for layer in image.layers]
+    manifest = image.manifest if same else render_manifest(image.raw_config, layers, {})
+    return replace(image, layers=layers, manifest=manifest, blobs=store)
 
 
 def _stored(image: Image, layer: Layer, store: BlobStore, cache: Cache) -> Layer:

@@ -88,7 +88,7 @@ def test_pages_have_commands():
         "run-a-web-application": 1, "stream-a-response": 2, "use-another-language": 1, "write-an-async-handler": 1,
         "use-snapstart-hooks": 0, "push-to-a-registry": 7,
         "serve-http-anywhere": 2, "develop-with-hot-reload": 1, "use-extensions": 1, "serve-many-events-at-once": 2,
-        "choose-a-base": 4, "find-out-what-is-in-an-image": 4, "build-for-arm64": 2, "deploy-as-a-zip": 2,
+        "choose-a-base": 3, "find-out-what-is-in-an-image": 4, "build-for-arm64": 2, "deploy-as-a-zip": 2,
         "replace-awss-emulator": 2, "load-test-locally": 2,
     }  # fmt: skip
 
