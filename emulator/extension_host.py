@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 from . import answers, extensions, extensions_api, limits, telemetry_api
 from .environment import Deliver, Exited, Failure, Kill, Spawn, Terminate
 from .errors import CommandNotStartedError
+from .extension_processes import ExtensionProcesses, list_extensions
 from .extensions import INVOKE, SHUTDOWN, Refused, Roster
 from .http1 import Response
 from .platform_events import ExtensionInit, InitStart
-from .process import Process
 from .telemetry import Telemetry
 from .variables import ACCOUNT
 
@@ -42,19 +42,6 @@ if TYPE_CHECKING:
     from .log import Log
     from .platform_events import PlatformEvent
     from .values import Settings
-
-# What is about the runtime's process alone; AWS's "Lambda Extensions API", and what begins with an underscore.
-_NOT_FOR_EXTENSIONS = frozenset(
-    {
-        "AWS_EXECUTION_ENV",
-        "AWS_LAMBDA_LOG_GROUP_NAME",
-        "AWS_LAMBDA_LOG_STREAM_NAME",
-        "AWS_XRAY_CONTEXT_MISSING",
-        "AWS_XRAY_DAEMON_ADDRESS",
-        "LAMBDA_RUNTIME_DIR",
-        "LAMBDA_TASK_ROOT",
-    }
-)
 
 
 class _Phase(enum.Enum):
@@ -98,7 +85,9 @@ class ExtensionHost:
         self._loop = asyncio.get_running_loop()
         self._phase = _Phase.IDLE
         self._roster = Roster()
-        self._processes: dict[str, Process] = {}  # of external extensions, by identifier
+        self._processes = ExtensionProcesses(
+            variables, self._loop, on_output=self._on_extension_output, on_exit=self._on_extension_exit
+        )
         self._has_runtime = False
         self._held: list[int] = []  # polls of the runtime that wait for extensions
         self._told = ""  # the invocation that the extensions know of
@@ -208,16 +197,7 @@ class ExtensionHost:
         if len(self._roster.extensions) > extensions.LIMIT:
             return self._not_launched(identifier, f"Extension limit ({extensions.LIMIT}) reached")
         try:
-            self._processes[identifier] = Process(
-                [path],
-                environment=extension_environment(self._variables),
-                cwd="/",
-                loop=self._loop,
-                stdout=self._on_extension_output,
-                stderr=self._on_extension_output,
-                on_exit=lambda returncode: self._on_extension_exit(identifier, returncode),
-                what="extension",
-            )
+            self._processes.start(identifier, path)
         except CommandNotStartedError as error:
             return self._not_launched(identifier, str(error))
         return True
@@ -355,7 +335,6 @@ class ExtensionHost:
     # the end
 
     def _on_extension_exit(self, identifier: str, returncode: int) -> None:
-        del self._processes[identifier]
         if self._phase is _Phase.STOPPING:
             self._roster = extensions.on_exited(self._roster, identifier)
             self._end_if_gone()
@@ -382,11 +361,9 @@ class ExtensionHost:
         now = self._loop.time()
         if self._shutdown_at <= now:
             self._shutdown_at = now + self._shutdown_s()
-        self._set_timer(self._shutdown_at - now, self._kill_extensions)
+        self._set_timer(self._shutdown_at - now, self._processes.kill)
         self._tell_shutdown()
-        for identifier, process in list(self._processes.items()):
-            if SHUTDOWN not in self._roster.extensions[identifier].events:
-                process.kill()
+        self._processes.kill(lambda identifier: SHUTDOWN not in self._roster.extensions[identifier].events)
         self._end_if_gone()
 
     def _tell_shutdown(self) -> None:
@@ -396,14 +373,10 @@ class ExtensionHost:
             response = extensions_api.render_shutdown(str(uuid.uuid4()), reason=self._reason, deadline_ms=deadline_ms)
             self._server.reply(poll, response)
 
-    def _kill_extensions(self) -> None:
-        for process in list(self._processes.values()):
-            process.kill()
-
     def _end_if_gone(self) -> None:
         if self._processes or self._has_runtime or self._phase is not _Phase.STOPPING:
             return
-        self._set_timer(None, self._kill_extensions)
+        self._set_timer(None, self._processes.kill)
         self._phase = _Phase.IDLE
         self._roster = Roster()
         self._telemetry.stop()
@@ -427,21 +400,3 @@ class ExtensionHost:
     def _epoch_ms(self, moment_s: float) -> int:
         """A moment of the loop's clock as milliseconds since the epoch."""
         return int((time.time() + moment_s - self._loop.time()) * 1000)
-
-
-def list_extensions(folder: str | None) -> list[str]:
-    """The files of the folder, sorted by name; none if there is no folder."""
-    if not folder:
-        return []
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entry.path for entry in entries if not entry.is_dir())
-    except OSError:
-        return []
-
-
-def extension_environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """What an extension's process finds, of the runtime's variables."""
-    return {
-        name: value for name, value in variables.items() if name not in _NOT_FOR_EXTENSIONS and not name.startswith("_")
-    }
