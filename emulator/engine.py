@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 _SOON_S = 0.02  # how long one that has answered is waited for, before another is started
 
+_JSON = "application/json"
+_TEXTS = ("client_context", "trace_id", "tenant_id", "request_id", "content_type")
+
 _RUNTIME_API_HOST = "127.0.0.1"
 
 
@@ -325,8 +328,10 @@ def _check(submission: Submission) -> None:
         raise RequestTooLargeError(
             f"invoking: an event of {len(submission.event)} bytes; send {limits.PAYLOAD_LIMIT_BYTES} bytes at most"
         )
-    for name in ("client_context", "trace_id", "tenant_id", "request_id", "content_type"):
-        text = getattr(submission, name)
+    texts = (submission.client_context, submission.trace_id, submission.tenant_id, submission.request_id)
+    if texts == (None, None, None, None) and submission.content_type == _JSON:
+        return  # as most are
+    for name, text in zip(_TEXTS, (*texts, submission.content_type)):
         if text is not None and not invoke_api.is_header_value(text):
             raise UsageError(f"invoking: {name} {text[:80]!r} fits no header; give one line of Latin-1 text")
 

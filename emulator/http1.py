@@ -37,6 +37,7 @@ _CHUNK_LINE_LIMIT_BYTES = 256
 # Header sections that a connection remembers, and up to which size.
 _FIELDS_KEPT = 8
 _FIELDS_KEPT_BYTES = 1024
+_TARGET_KEPT_BYTES = 64  # a longer one names something that is not asked for again: an invocation's id
 
 # A body of this size or more has its place made for it at once, so that it can be received there.
 _DIRECT_BYTES = 64 * 1024
@@ -167,6 +168,7 @@ class RequestParser:
         self._size = 0
         # A client's requests tend to have the same headers again and again. By section and version.
         self._known: dict[tuple[bytes, bytes], _Fields] = {}
+        self._last: tuple[bytes, _Head, _Fields] | None = None  # the same for the whole of the head before
 
     @property
     def buffered_bytes(self) -> int:
@@ -241,6 +243,13 @@ class RequestParser:
         raw = bytes(buffer[:end])
         del buffer[: end + 4]
         self._searched = 0
+        return self._understand(raw)
+
+    def _understand(self, raw: bytes) -> _Head:
+        last = self._last
+        if last is not None and last[0] == raw:
+            self._frame_body(last[2])
+            return last[1]
         line, _, section = raw.partition(b"\r\n")
         match = _REQUEST_LINE.fullmatch(line)
         if match is None:
@@ -254,9 +263,11 @@ class RequestParser:
             if len(section) <= _FIELDS_KEPT_BYTES:
                 self._known[section, minor] = fields
         self._frame_body(fields)
-        return _Head(
-            match[1].decode("ascii"), match[2].decode("ascii"), fields.headers, fields.keep_alive, minor == b"1"
-        )
+        method, target = match[1].decode("ascii"), match[2].decode("ascii")
+        head = _Head(method, target, fields.headers, fields.keep_alive, minor == b"1")
+        if method == "GET" or len(target) <= _TARGET_KEPT_BYTES:
+            self._last = (raw, head, fields)
+        return head
 
     def _frame_body(self, fields: _Fields) -> None:
         size = fields.size

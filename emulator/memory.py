@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 
 _TREE_LIMIT = 64  # processes looked at for one measurement; a larger tree is measured in part
+_LOOK_S = 0.02  # between two looks for descendants
 _READ_BYTES = 4096  # /proc/PID/status is about 1.5 kB
 
 
@@ -20,6 +22,8 @@ class MemoryGauge:
         self._pid = pid
         self._status = _open(f"/proc/{pid}/status")
         self._children = _open(f"/proc/{pid}/task/{pid}/children")
+        self._looked_s = -_LOOK_S
+        self._descendants_kb = 0
 
     def close(self) -> None:
         """Let go of the files; what is measured afterwards is 0."""
@@ -29,9 +33,19 @@ class MemoryGauge:
         self._status = self._children = None
 
     def max_memory_kb(self) -> int:
-        """Sum of the high-water marks of the process and its descendants, in KiB; 0 if it is gone."""
+        """Sum of the high-water marks of the process and its descendants, in KiB; 0 if it is gone.
+
+        The process is measured each time, its descendants, which most do not have, every `_LOOK_S` at most.
+        """
         status = _read(self._status)
-        total = parse_high_water_kb(status)
+        now = time.monotonic()
+        if now - self._looked_s >= _LOOK_S:
+            self._looked_s = now
+            self._descendants_kb = self._measure_descendants(status)
+        return parse_high_water_kb(status) + (self._descendants_kb if status else 0)
+
+    def _measure_descendants(self, status: bytes) -> int:
+        total = 0
         pending = _read(self._children).split() if _single_threaded(status) else _children_of(self._pid)
         for _ in range(_TREE_LIMIT):
             if not pending:
