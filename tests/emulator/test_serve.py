@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -330,6 +331,29 @@ def test_a_caller_that_waited_too_long_is_429(program: Callable) -> None:
         "Type": "User",
         "message": "Rate Exceeded.",
     }
+
+
+def test_a_burst_of_a_thousand_callers(program: Callable) -> None:
+    """Each has an answer or is told to come again, and the next one is served."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    port = program("echo", "--concurrency", "2", "--queue-timeout", "0.5").port
+    request = f"POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n1".encode()
+    callers = []
+    try:
+        for _ in range(1000):
+            caller = socket.create_connection(("127.0.0.1", port), timeout=30)
+            callers.append(caller)
+            caller.sendall(request)
+        statuses = [caller.recv(65536).split(None, 2)[1] for caller in callers]
+    finally:
+        for caller in callers:
+            caller.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(statuses) == 1000
+    assert set(statuses) <= {b"200", b"429"}
+    assert b"200" in statuses
+    assert post(port, b"2")[:2] == (200, b"2")
 
 
 # The program
