@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from builder import config, errors
+from builder.bases import known_bases
 from builder.cli import _build, _firkin
 from builder.lint import read_rules
 from builder.project import DEFAULT_IGNORED
@@ -74,6 +75,13 @@ def trim_rules() -> str:
     return "\n".join(rows)
 
 
+def known() -> str:
+    """The bases of images/."""
+    rows = ["| base | Python in | C library | notes |", "|---|---|---|---|"]
+    rows += [f"| `{base.example}` | {base.python or 'none'} | {base.libc} | {base.notes} |" for base in known_bases()]
+    return "\n".join(rows)
+
+
 def lint_rules() -> str:
     """A section for each rule of `firkin lint`."""
     return "\n\n".join(
@@ -120,6 +128,8 @@ PARTS = {
         "run": lambda: options(_firkin.commands["run"]),
         "invoke": lambda: options(_firkin.commands["invoke"]),
         "explain": lambda: options(_firkin.commands["explain"]),
+        "bases": lambda: options(_firkin.commands["bases"]),
+        "known bases": known,
         "trace": lambda: options(_firkin.commands["trace"]),
     },
     "lint.md": {

@@ -24,6 +24,11 @@ class KnownBase:
     notes: str
     sources: tuple[str, ...]
 
+    @property
+    def example(self) -> str:
+        """A name that can be given to --base."""
+        return f"{self.reference}:{self.tags[0]}" if self.tags else self.reference
+
     def describe(self) -> dict[str, object]:
         """The base as JSON."""
         return {
@@ -82,12 +87,8 @@ def python_folders() -> Iterable[str]:
 
 def render_bases(bases: Sequence[KnownBase]) -> str:
     """The bases as a table for people, each with its notes in a line below."""
-    rows = [("BASE", "PYTHON", "LIBC"), *((_reference(base), base.python or "none", base.libc) for base in bases)]
+    rows = [("BASE", "PYTHON", "LIBC"), *((base.example, base.python or "none", base.libc) for base in bases)]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     lines = [f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}".rstrip() for row in rows]
     notes = ["", *(f"    {base.notes}" for base in bases)]
     return "".join(f"{line}\n{note}\n" if note else f"{line}\n" for line, note in zip(lines, notes, strict=True))
-
-
-def _reference(base: KnownBase) -> str:
-    return f"{base.reference}:{base.tags[0]}" if base.tags else base.reference

@@ -100,3 +100,15 @@ def test_any_table_is_defaults_or_a_source_error(values: dict[str, object]):
         assert error.hint  # noqa: PT017 - both outcomes are right, one has a hint
     else:
         assert set(defaults) <= {*STRINGS.values(), *LISTS.values()}
+
+
+def test_one_platform_is_a_text_and_several_are_a_list():
+    """A list of one would be a nuisance."""
+    assert table({"platform": "linux/arm64"}) == {"platforms": ["linux/arm64"]}
+    assert table({"platform": ["linux/arm64", "linux/amd64"]}) == {"platforms": ["linux/arm64", "linux/amd64"]}
+
+
+def test_a_switch_is_true_or_false():
+    assert table({"flatten": True}) == {"flatten": True}
+    with pytest.raises(SourceError, match="flatten is 'yes', not true or false"):
+        table({"flatten": "yes"})

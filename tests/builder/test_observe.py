@@ -11,11 +11,12 @@ import pytest
 
 from builder.cache import Cache
 from builder.config import Config, read_pyproject
+from builder.elf import Tree
 from builder.errors import DependencyError, HandlerError, SourceError
 from builder.host import observe_host
 from builder.interpreter import Interpreter
-from builder.observe import UNLOCKED, Packages, make_plan, observe_function, observe_packages
-from builder.plan import How, Plan
+from builder.observe import UNLOCKED, Packages, make_plan, moved, observe_function, observe_packages
+from builder.plan import How, Plan, PlannedFile, make_layer
 from builder.trim import Choice
 from tests.conftest import unavailable
 
@@ -197,3 +198,18 @@ def test_the_plan_compiles_only_when_it_trims(write, planned):
     assert [file.path for file in safe.layers[-1].files if file.how is How.BYTECODE]
     assert not [file.path for layer in plain.layers for file in layer.files if file.how is How.BYTECODE]
     assert safe.handler == plain.handler == "app.handler"
+
+
+def test_on_a_kept_base_files_go_where_its_links_lead(tmp_path: Path):
+    """A folder in a layer would replace the link, and what is behind it would be gone."""
+    for folder in ("usr/local/opt", "data", "var"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "opt").symlink_to("usr/local/opt")
+    (tmp_path / "var/task").symlink_to("/data")
+    (tmp_path / "var/runtime").write_text("a file, as AWS's own runtime has one of that name")
+    paths = ("opt/python/a.py", "opt/python/b/c.py", "var/task/app.py", "var/runtime/bootstrap/x.py")
+    layer = make_layer("l", [PlannedFile(path, "", "") for path in paths], python="python3.11", compiled=False)
+    (found,) = moved([layer], Tree(tmp_path))
+    assert [file.path for file in found.files] == [
+        "data/app.py", "usr/local/opt/python/a.py", "usr/local/opt/python/b/c.py", "var/runtime/bootstrap/x.py",
+    ]  # fmt: skip

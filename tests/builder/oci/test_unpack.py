@@ -267,6 +267,19 @@ def test_bombs(image_of_tars, tar_of, out, limits, found):
     assert not out.exists()
 
 
+def test_millions_of_entries_are_ended_long_before(store, out):
+    """A small blob of very many empty files: the limit counts entries, and nothing of them is left."""
+    header = tarfile.TarInfo("f").tobuf()
+    tar = header * 30_000
+    blob = gzip.compress(tar, 1, mtime=0)
+    assert len(blob) < len(tar) // 50
+    with pytest.raises(LimitError, match="more than 20000 files and folders"):
+        unpack(layer_image(store, blob, Digest.of(tar)), out, limits=Limits(max_entries=20_000))
+    assert not out.exists()
+    assert Limits().max_entries <= 1_000_000
+    assert Limits().max_bytes <= 16 * 1024**3
+
+
 def test_the_folder_must_be_empty(image, out, tmp_path):
     """Nothing is mixed with what is there; an empty folder is used, and left empty by a failure."""
     with pytest.raises(TargetError, match="not an empty folder; choose another"):
