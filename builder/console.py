@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.status import Status
+
     from builder.oci.distribution import Progress
 
 
@@ -29,6 +31,7 @@ class Console:
     warned: set[str] = field(default_factory=set)
     _waiting: str = ""  # the name of a group that has no line yet
     _open: bool = False
+    _status: "Status | None" = None  # the spinner of the step at work
 
     def say(self, text: str) -> None:
         """A line about progress."""
@@ -72,8 +75,25 @@ class Console:
             return
         from rich.console import Console as Terminal
 
-        with Terminal(stderr=True).status(f"{name} …"):
+        with Terminal(stderr=True).status(f"{name} …") as status:
+            self._status = status
+            try:
+                yield
+            finally:
+                self._status = None
+
+    @contextmanager
+    def _without_spinner(self) -> Iterator[None]:
+        """Two that draw at the same place would draw over each other."""
+        status = self._status
+        if status is None:
             yield
+            return
+        status.stop()
+        try:
+            yield
+        finally:
+            status.start()
 
     @contextmanager
     def transfers(self, verb: str) -> Iterator["Progress"]:
@@ -86,7 +106,7 @@ class Console:
         if self.quiet:
             yield lambda _: None
         elif _is_watched():
-            with bars(verb) as show:
+            with self._without_spinner(), bars(verb) as show:
                 yield show
         else:
             yield lines(verb, self.say)

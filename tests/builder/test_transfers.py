@@ -1,6 +1,7 @@
 """Blobs on their way are shown without noise: lines where nobody watches, bars where somebody does."""
 
 import sys
+import time
 
 import pytest
 
@@ -44,3 +45,19 @@ def test_on_a_terminal_there_are_bars(capsys, monkeypatch):
     assert out == ""
     assert "fetch aaaaaaaaaaaa" in err
     assert "bbbb" not in err
+
+
+def test_bars_have_the_terminal_to_themselves(capsys, monkeypatch):
+    """The spinner of the step stands still while bars move, and goes on after them."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    console = Console()
+    with console.step("pushing-it"):
+        with console.transfers("push") as show:
+            capsys.readouterr()
+            show(Transfer(BLOB, State.MOVING, 1))
+            time.sleep(0.3)  # a spinner turns ten times a second
+            during = capsys.readouterr().err
+        assert "push aaaaaaaaaaaa" in during
+        assert "pushing-it" not in during
+        time.sleep(0.2)
+        assert "pushing-it" in capsys.readouterr().err
