@@ -42,7 +42,7 @@ from .http1 import (
 _SWEEP_S = 1.0  # how often deadlines are looked at
 _LINGER_S = 2.0  # how long a refused client may go on sending
 _AHEAD_BYTES = 64 * 1024  # what a client may send ahead of its response
-_BACKLOG = 512  # connections the kernel keeps for us before accept
+_BACKLOG = 4096  # connections the kernel keeps for us before accept; it may allow fewer
 _READ_BYTES = 256 * 1024  # what is read at once; asyncio's own size
 _JOINED_BYTES = 64 * 1024  # a larger body is not copied to join its head in one write
 _NEVER = float("inf")
