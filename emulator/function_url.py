@@ -133,7 +133,7 @@ class _Reply:
     def begin(self, content_type: str, flow: Flow) -> None:
         """The runtime has begun its answer; its head may be in the stream."""
         self._valve = Valve(flow, limited=self._front.bandwidth_limited)
-        if content_type == STREAM_TYPE:
+        if content_type.partition(";")[0].strip().lower() == STREAM_TYPE:
             self._prelude = Prelude()
         else:
             self._begin(Head(_OK, (("Content-Type", content_type),)), b"")

@@ -179,6 +179,8 @@ def test_a_stream_arrives(shared: Site) -> None:
     told = shared.ask("POST", body=PRELUDE + b"ale", x_wish="stream")
     assert (told.status, told.data, told.headers["Transfer-Encoding"]) == (201, b"ale", "chunked")
     assert told.headers.get_all("Set-Cookie") == ["c=1", "d=2"]
+    same = "Application/vnd.awslambda.http-integration-response; v=1"
+    assert shared.ask("POST", body=PRELUDE + b"ale", x_wish="stream", x_type=same).status == 201
 
 
 def test_a_stream_without_a_head(shared: Site) -> None:

@@ -31,7 +31,7 @@ while True:
         client.fail(invocation, body, "E")
     else:
         host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
-        content_type = "text/plain" if wish == "plain" else PRELUDE_TYPE
+        content_type = "text/plain" if wish == "plain" else event["headers"].get("x-type", PRELUDE_TYPE)
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(
                 f"POST {ROOT}/invocation/{invocation.id}/response HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
