@@ -16,7 +16,7 @@ dead.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple, Union
+from typing import TYPE_CHECKING, NamedTuple, Union, cast
 
 from . import limits
 from .errors import ProtocolError
@@ -74,7 +74,8 @@ class Request(NamedTuple):
     """One complete request.
 
     `headers` and `trailers` have lower-case names; a repeated header's values are joined with ", " (RFC 9110 5.3).
-    `body_size` is what the peer sent; `body` is empty when that is over the limit (`oversize`).
+    `body_size` is what the peer sent; `body` is empty when that is over the limit (`oversize`), and a large one is a
+    bytearray that is nobody else's.
     """
 
     method: str
@@ -385,7 +386,11 @@ class RequestParser:
         if head is None:  # pragma: no cover - next_event sets it
             raise ProtocolError("reading a body without a head")
         oversize = self._size > self._bounds.body_bytes and not self._streaming
-        body = b"" if oversize or not self._body else bytes(self._body)
+        # A large one is not copied: fresh memory costs more than everything else that is done with it.
+        if self._placed >= 0:
+            body = cast("bytes", self._body)
+        else:
+            body = b"" if oversize or not self._body else bytes(self._body)
         self._head = None
         self._placed = -1
         if self._body:
