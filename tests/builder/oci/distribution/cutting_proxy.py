@@ -18,7 +18,7 @@ class Cuts:
 
     direction: str
     at: Sequence[int] = ()
-    before: tuple[bytes, int] = (b"", 0)
+    before: Sequence[tuple[bytes, int]] = ()
 
 
 class CuttingProxy:
@@ -29,7 +29,7 @@ class CuttingProxy:
         self._target = (host, int(port))
         self._at = list(cuts.at)
         self._direction = cuts.direction
-        self._before, self._left = cuts.before
+        self._before = dict(cuts.before)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self._listening.getsockname()[1]}"
         self.connections = 0
@@ -66,9 +66,10 @@ class CuttingProxy:
                 end.shutdown(socket.SHUT_RDWR)
 
     def _is_to_be_cut(self, data: bytes) -> bool:
-        if self._before and data.startswith(self._before):
-            self._left -= 1
-            return self._left == 0
+        for start in self._before:
+            if data.startswith(start):
+                self._before[start] -= 1
+                return self._before[start] == 0
         return False
 
     def close(self) -> None:

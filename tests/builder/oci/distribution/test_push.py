@@ -112,12 +112,14 @@ def test_an_upload_goes_on_after_a_cut(image, pusher, puller, repository, regist
 def test_an_upload_goes_on_between_chunks(image, pusher, puller, repository, registry):
     """A line that breaks between two chunks costs no byte: the registry is asked how far it got, and gets the rest."""
     limits = replace(QUICK, attempts=6, parallel=1, chunk_bytes=50_000)
-    cuts = Cuts("up", at=[2_000], before=(b"PATCH ", 3))  # the first makes it change to chunks
+    cuts = Cuts("up", before=[(b"PUT ", 1), (b"PATCH ", 3)])  # the first makes it change to chunks
     with registry.counted() as requests, cutting_proxy(registry.host, cuts) as proxy:
         pusher(image, repository.replace(registry.host, proxy.host), limits=limits)
-    assert [method for method, path, status in requests if "/uploads/" in path and method == "GET" and status == 204]
-    big = [path for method, path, _ in requests if method == "PATCH"]
-    assert len({path.partition("?")[0] for path in big[:5]}) == 1  # one upload all along
+    asked = [path for method, path, status in requests if "/uploads/" in path and (method, status) == ("GET", 204)]
+    chunks = [path for method, path, _ in requests if method == "PATCH"]
+    assert len(asked) == 2
+    assert len(chunks) == 5  # 200 kB in pieces of 50, and none of them twice
+    assert len({path.partition("?")[0] for path in (*asked, *chunks)}) == 1  # one upload all along
     assert puller(repository).image.digest == image.digest
 
 
