@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from builder.assemble import Assembled, AssembledLayer, assemble
+from builder.assemble import Assembled, assemble
 from builder.bases import HOST, choose_compiler, parse_base
 from builder.bases import Choice as CompilerChoice
 from builder.cache import Cache
 from builder.config import Config, read_pyproject
-from builder.console import Console, megabytes, seconds
+from builder.console import Console
 from builder.errors import BaseError, InterpreterError, SourceError
 from builder.explain import remember
 from builder.host import observe_host
@@ -35,6 +35,7 @@ from builder.outputs import (
 from builder.plan import Plan, PlannedLayer
 from builder.platforms import each_platform, is_one_of_several, named_outputs, named_reference
 from builder.project import Event, check_folder, name_of, read_events
+from builder.summary import Row, show_summary
 from builder.trim import Choice
 
 if TYPE_CHECKING:
@@ -363,21 +364,14 @@ def _check(prepared: Prepared, assembled: Assembled, cache: Cache, console: Cons
 
 
 def _summary(prepared: Prepared, assembled: Assembled, console: Console) -> None:
-    made = assembled.layers
-    rows = [_row(layer.name, [layer], "cache" if layer.cached else seconds(layer.seconds)) for layer in made] + [
-        _row("image", made, "")
+    rows = [
+        Row(
+            made.name,
+            made.files,
+            made.layer.size_uncompressed or 0,
+            made.layer.descriptor.size,
+            None if made.cached else made.seconds,
+        )
+        for made in assembled.layers
     ]
-    console.table("layers", ["layer", "files", "unpacked", "gzip", "made in"], rows)
-    console.table("steps", ["step", "time"], [[name, seconds(spent)] for name, spent in console.timings])
-    for output in prepared.outputs:
-        console.say(f"wrote {output}")
-
-
-def _row(name: str, made: Sequence[AssembledLayer], how: str) -> list[str]:
-    return [
-        name,
-        str(sum(layer.files for layer in made)),
-        megabytes(sum(layer.layer.size_uncompressed or 0 for layer in made)),
-        megabytes(sum(layer.layer.descriptor.size for layer in made)),
-        how,
-    ]
+    show_summary(rows, prepared.outputs, console)

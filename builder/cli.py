@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,6 +18,8 @@ from builder.errors import BuilderError, FunctionError, SourceError
 from builder.program import in_github_actions, main, origin_of, print_bytes, print_json, print_line, render_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from builder.build import Prepared, Result
     from builder.cache import Cache
     from builder.config import Config
@@ -218,7 +221,6 @@ def _build(
     sbom: Path | None, provenance: Path | None, check: str | None, image_refs: Path | None, **options: object,
 ) -> None:  # fmt: skip
     """Turn the folder SOURCE, with a Python function, into a container image that has answered its sample events."""
-    from builder.build import build, prepare
     from builder.console import Console
     from builder.disk import write_whole
     from builder.platforms import each_platform
@@ -239,24 +241,50 @@ def _build(
     _check_push(config)
     with _cache(console, fresh=no_cache or check is not None) as cache:
         if show_plan or dockerfile:
+            from builder.build import prepare
+
             prepared = prepare(each_platform(config)[0], cache, console, environment=os.environ)
             _print_planned(prepared, as_dockerfile=dockerfile)
             return
         if check:
             _check(each_platform(config)[0], check, cache, console)
             return
-        results = build(config, cache, console, environment=os.environ)
-        told = [
-            _finish(result, cache, console, several=several, report=report, sbom=sbom, provenance=provenance)
-            for result in results
-        ]
-    names = "".join(f"{result.name}\n" for result in results).encode()
+        finish = partial(_finish, several=several, report=report, sbom=sbom, provenance=provenance)
+        told = _told(config, cache, console, finish, recallable=not (report or sbom or provenance))
+    names = "".join(f"{one['image']}\n" for one in told).encode()
     if image_refs:
         write_whole(image_refs, names, f"writing {image_refs}")
     if as_json:
         print_json({"images": told} if several else told[0])
     else:
         print_bytes(names)
+
+
+def _told(
+    config: "Config",
+    cache: "Cache",
+    console: "Console",
+    finish: "Callable[[Result, Cache, Console], dict[str, object]]",
+    *,
+    recallable: bool,
+) -> list[dict[str, object]]:
+    """What --json tells of each image: of the last build when nothing has changed since, else of one made now."""
+    from builder.unchanged import applies, recall, remember, watching
+
+    if not recallable or not applies(config):
+        from builder.build import build
+
+        return [finish(result, cache, console) for result in build(config, cache, console, environment=os.environ)]
+    remembered = recall(config, cache, console, os.environ)
+    if remembered:
+        return [remembered]
+    with watching() as seen:
+        from builder.build import build
+
+        (result,) = build(config, cache, console, environment=os.environ)
+    told = finish(result, cache, console)
+    remember(told, result, seen, cache=cache, console=console, environment=os.environ)
+    return [told]
 
 
 def _finish(
@@ -651,7 +679,7 @@ def _cache(console: "Console", *, fresh: bool = False) -> Iterator["Cache"]:
 
     from builder.cache import Cache, default_folder
 
-    cache = Cache(default_folder(os.environ), console.warn)
+    cache = Cache(default_folder(os.environ), console.mention)
     if not fresh:
         yield cache
         return

@@ -44,10 +44,14 @@ class Console:
             self._line(f"  {text}")
 
     def warn(self, text: str) -> None:
-        """A line that is always shown, once."""
+        """A line about the result that is always shown, once."""
         if text not in self.warned:
             self.warned.add(text)
-            complain(render_annotation("warning", text) if self.github else f"warning: {text}")
+            self.mention(text)
+
+    def mention(self, text: str) -> None:
+        """A line about this run that is always shown, such as of a cache that had to heal."""
+        complain(render_annotation("warning", text) if self.github else f"warning: {text}")
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

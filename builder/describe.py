@@ -31,6 +31,7 @@ def describe(result: Result) -> dict[str, object]:
                 "size_uncompressed": made.layer.size_uncompressed,
                 "files": made.files,
                 "cached": made.cached,
+                "seconds": round(made.seconds, 4),
             }
             for made in result.assembled.layers
         ],

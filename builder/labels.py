@@ -78,8 +78,7 @@ def _person(entry: Mapping[str, object]) -> str:
 
 def git_labels(source: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """The last commit that changed the folder, and where it is from; nothing without git, or for changed files."""
-    top = next((place for place in (source.absolute(), *source.absolute().parents) if (place / ".git").exists()), None)
-    if top is None:
+    if _top(source) is None:
         return {}
     changed = _git(source, environment, "status", "--porcelain", "--untracked-files=normal", "--", ".")
     commit = _git(source, environment, "log", "-1", "--format=%H", "--", ".")
@@ -88,6 +87,21 @@ def git_labels(source: Path, environment: Mapping[str, str]) -> dict[str, str]:
     origin = _git(source, environment, "config", "--get", "remote.origin.url") or ""
     found = {PREFIX + "revision": commit, PREFIX + "source": public_url(origin)}
     return {name: value for name, value in found.items() if value}
+
+
+def git_files(source: Path) -> list[Path]:
+    """The files of a repository that change with whatever `git_labels` asks for; none without a repository."""
+    top = _top(source)
+    if top is None:
+        return []
+    folder = top / ".git"
+    if folder.is_file():  # a work tree beside its repository: one line, `gitdir: FOLDER`
+        folder = top / folder.read_text(encoding="utf-8", errors="replace").removeprefix("gitdir:").strip()
+    return [folder / name for name in ("HEAD", "index", "logs/HEAD", "config", "commondir")]
+
+
+def _top(source: Path) -> Path | None:
+    return next((place for place in (source.absolute(), *source.absolute().parents) if (place / ".git").exists()), None)
 
 
 def public_url(origin: str) -> str:
