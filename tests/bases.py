@@ -7,13 +7,16 @@ import contextlib
 import fcntl
 import os
 import platform
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from builder.errors import InterpreterError
+from builder.interpreter import observe_interpreter
 from builder.oci import BlobStore, Entry, Image, ImageConfig, write_layout
-from tests.conftest import ROOT, unavailable
+from tests.conftest import ROOT, elsewhere, unavailable
 
 PEERS = ROOT / ".peers"
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -99,3 +102,37 @@ def musl_base() -> Path:
     if not tree.exists():
         unavailable("there is no Python on musl: scripts/engines compiles it")
     return made("musl-image", lambda layout: write_base(layout, entries_of(tree), architecture=HERE))
+
+
+def aws_like_base() -> Path:
+    """A base laid out as AWS's own: Python in /var/lang, found through LD_LIBRARY_PATH, a package, another's runtime.
+
+    Its Python is one of this machine's whose libpython is a shared library.
+    """
+    try:
+        python = observe_interpreter("3.13")
+    except InterpreterError as error:
+        elsewhere(str(error))
+    folder = Path(python.executable).parent.parent
+    system = [entry for entry in entries_of(debian_tree(HERE)) if "python3" not in entry.path]
+    lang = {f"bin/{python.name}": Path(python.executable), f"lib/lib{python.name}.so.1.0": None}
+    for name in (path.relative_to(folder).as_posix() for path in Path(python.stdlib).rglob("*") if path.is_file()):
+        if not re.search(r"/(__pycache__|test|tests|idlelib|config-[^/]*|ensurepip|site-packages)/|tkinter", name):
+            lang[name] = folder / name
+    ours = [Entry.file(f"var/lang/{name}", file or folder / name, 0o755) for name, file in lang.items()]
+    ours += [
+        Entry.symlink("var/lang/bin/python3", python.name),
+        Entry.file(f"var/lang/lib/{python.name}/site-packages/company.py", b"NAME = 'the base'\n"),
+        Entry.file("var/runtime/bootstrap", b"#!/bin/sh\n", 0o755),
+    ]
+    env = {
+        "LANG": "en_US.UTF-8",
+        "TZ": ":/etc/localtime",
+        "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+        "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/opt/lib",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+    }
+    return made(
+        f"aws-like-{python.full_version}", lambda layout: write_base(layout, system, ours, architecture=HERE, env=env)
+    )
