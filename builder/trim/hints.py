@@ -82,6 +82,10 @@ def _computed(walk: "Walk", module: Module, facts: Facts) -> None:
         _below(walk, module, prefix)
     if "walks" in facts.traits and module.package:
         _below(walk, module, f"{module.package}.")
+    if "attach_stub" in facts.mentions:  # lazy_loader takes the names of submodules from the package's stub
+        for name in walk.index.names():
+            if name.rpartition(".")[0] == module.package:
+                walk.name(name, Cause("may be loaded when it is asked for by", module.path), importer=module)
     if "imports" in facts.traits and module.scope == FUNCTION:  # whose author alone knows what the name may be
         for other in walk.index.by_path.values():
             walk.keep(other, Cause("may be what is imported by a computed name in", module.path))

@@ -18,6 +18,7 @@ MIN_BLOB_CHARS = 200  # a shorter run of text is accident
 MIN_JOINED_CHARS = 4  # of a name that is looked for within joined text: shorter ones are found everywhere
 
 _ENDED = re.compile(rb"(?<=\0)[A-Za-z_][A-Za-z0-9_.]{1,150}(?=\0)")
+_LONG = re.compile(rb"[\t\n\x20-\x7e]{%d,}" % MIN_BLOB_CHARS)
 _DOTTED = re.compile(rb"(?<![\w.])\w++(?:\.\w++)++", re.ASCII)
 _ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
 _LIBRARY = re.compile(rb"(?<=[\0/])lib[\w+-]{1,60}\.so(?:\.\d+){0,3}(?=\0)", re.ASCII)
@@ -68,13 +69,14 @@ def relative_names(body: bytes, module: str, names: Names) -> frozenset[str]:
     package, top = module.rpartition(".")[0], module.partition(".")[0]
     if not package:
         return frozenset()
-    texts = [body, *(expanded(body) if b"cython" in body else ())]
+    ended = {match[0] for match in _ENDED.finditer(body)}
+    joined = b"\n".join([*_LONG.findall(body), *expanded(body)]) if b"cython" in body else b""
     found = set()
     for name in names.modules:
         parent, _, last = name.rpartition(".")
         odd = last.startswith("_") and len(last) > MIN_JOINED_CHARS and name.startswith(f"{top}.")
         beside = parent == package and len(last) >= MIN_JOINED_CHARS
-        if (odd or beside) and any(last.encode() in text for text in texts):
+        if (odd or beside) and (last.encode() in ended or last.encode() in joined):
             found.add(name)
     return frozenset(found)
 

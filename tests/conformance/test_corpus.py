@@ -1,12 +1,13 @@
-"""The corpus is complete, and what breaks its promise is a failure; `scripts/corpus` runs it."""
+"""The corpus is complete, what breaks its promise is a failure, and a few of it keep it; `scripts/corpus` runs all."""
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from builder.project import read_events
-from tests.conformance.corpus_runner import CORPUS, Row, functions, table, unseen_events
+from tests.conformance.corpus_runner import CORPUS, Row, functions, run_level, table, unseen_events
 
 ROW = re.compile(r"^\| ([\w-]+) \| ([^|]*) \|", re.MULTILINE)
 
@@ -60,3 +61,17 @@ def test_a_broken_promise_fails(row: Row, *, failed: bool):
     """An unseen event may fail at `traced` alone, a build at no level; the table says what failed."""
     assert row.failed is failed
     assert ("FAILED" in table([row])) is failed
+
+
+REPRESENTATIVES = [
+    "stdlib-codecs",
+    *(pytest.param(name, marks=pytest.mark.network) for name in ("zoneinfo", "markdown")),
+]
+
+
+@pytest.mark.parametrize("name", REPRESENTATIVES)
+def test_a_trimmed_function_still_does_everything_it_did(warm_cache: Path, name: str):
+    """Built at `reachable`, it answers events that the build has not seen."""
+    row = run_level(name, "reachable", warm_cache)
+    assert row.problems == ()
+    assert row.passed == row.unseen

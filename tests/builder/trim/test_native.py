@@ -7,13 +7,13 @@ from builder.trim.native import Names, relative_names
 NAMES = Names(
     frozenset({"p", "p.sub", "p.sub.etree", "p.sub._path", "p.sub.html", "p.other._odd_name", "p.other.word"})
 )
-TEXT = b"\0".join([b"_path", b"_odd_name", b"word", b"x" * 300])
+TEXT = b"\0".join([b"", b"_path", b"_odd_name", b"word", b"x" * 300])
 
 
 def test_modules_of_the_own_package_are_found_by_their_last_name() -> None:
     """A relative import leaves its last name: any of the same folder counts, elsewhere in the package an odd one."""
     assert relative_names(TEXT, "p.sub.etree", NAMES) == {"p.sub._path", "p.other._odd_name"}
-    assert relative_names(b"html", "p.sub.etree", NAMES) == {"p.sub.html"}
+    assert relative_names(b"\0html\0", "p.sub.etree", NAMES) == {"p.sub.html"}
     assert relative_names(TEXT, "q.etree", NAMES) == set()
     assert relative_names(TEXT, "etree", NAMES) == set()
 
