@@ -6,6 +6,7 @@ image, without an engine, and once more as `docker run`. The lower bound holds w
 
 import io
 import json
+import math
 import re
 import shutil
 import statistics
@@ -29,6 +30,8 @@ PEERS = Path(__file__).parent / "peers"
 LEVELS = ("none", "safe", "reachable", "traced")
 STARTED = ("dockerfile", "none", "reachable", "traced")
 RUN_AS_CONTAINER = ("dockerfile", "reachable")
+# Applications that AWS's runtime client cannot call without an adapter: there, its side only starts.
+WEB = ("fastapi", "flask")
 COUNT = 3  # runs of each, in turns: the corpus is large, and the figures that matter are ratios
 
 # gzip MB at `reachable` and at `traced` that were asked for.
@@ -67,6 +70,7 @@ class Image:
     command: tuple[str, ...] = ()
     variables: dict[str, str] = field(default_factory=dict)
     tag: str = ""
+    answers: bool = True
     next_ms: list[float] = field(default_factory=list)
     run_ms: list[float] = field(default_factory=list)
     peak_mb: list[float] = field(default_factory=list)
@@ -115,7 +119,8 @@ def dockerfile_image(name: str, scratch: Path, sizes: dict[str, int]) -> Image:
     subprocess.run(["tar", "-C", str(root), "-xf", str(scratch / "export.tar")], check=True)
     size = saved_size(tag, scratch / "export.tar", sizes)
     variables = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
-    return Image(size, count_files(root), root, ("python3", "-m", "awslambdaric", "app.handler"), variables, tag)
+    command = ("python3", "-m", "awslambdaric", "app.handler")
+    return Image(size, count_files(root), root, command, variables, tag, answers=name not in WEB)
 
 
 def saved_size(tag: str, file: Path, sizes: dict[str, int]) -> int:
@@ -194,9 +199,11 @@ def furnished(roots: Sequence[Path]) -> Iterator[None]:
 def start(image: Image, event: bytes) -> None:
     """Start the unpacked image, serve one event, and note the time to the first `/next` and the peak of memory."""
     command = ["unshare", "--root", str(image.root), "--wd", "/var/task", *image.command]
-    with running(command, Path("/"), **image.variables) as runtime:
+    # As where the file system is read-only: bytecode that is not in the image is made anew at every start.
+    with running(command, Path("/"), PYTHONDONTWRITEBYTECODE="1", **image.variables) as runtime:
         image.next_ms.append((runtime.wait_for_next() - runtime.started) * 1e3)
-        runtime.invoke(event)
+        if image.answers:
+            runtime.invoke(event)
         image.peak_mb.append(peak_bytes(runtime) / 1e6)
 
 
@@ -207,7 +214,9 @@ def peak_bytes(runtime: Runtime) -> int:
 
 
 def run_container(image: Image, event: bytes) -> None:
-    """`docker run` to the first response."""
+    """`docker run` to the first response, of an image that gives one."""
+    if not image.answers:
+        return
     name = f"{image.tag}-run"
     command = [
         "docker",
@@ -262,9 +271,11 @@ class Measured:
     problem: str = ""
 
     def ratio(self, figure: str, one: str, other: str) -> float:
-        """The median of the paired ratios of a figure of two images."""
-        pairs = zip(getattr(self.images[one], figure), getattr(self.images[other], figure), strict=True)
-        return statistics.median(first / second for first, second in pairs)
+        """The median of the paired ratios of a figure of two images; not a number where one has none."""
+        firsts, seconds = getattr(self.images[one], figure), getattr(self.images[other], figure)
+        if not (firsts and seconds):
+            return math.nan
+        return statistics.median(first / second for first, second in zip(firsts, seconds, strict=True))
 
 
 def measure(name: str, scratch: Path, cache: Path, sizes: dict[str, int]) -> Measured:
@@ -340,7 +351,8 @@ def size_table(rows: Sequence[Measured]) -> Iterator[str]:
 
 def medians(images: Sequence[Image], figure: str) -> str:
     """The medians of a figure of some images."""
-    return ", ".join(f"{statistics.median(getattr(image, figure)):.0f}" for image in images)
+    found = (getattr(image, figure) for image in images)
+    return ", ".join(f"{statistics.median(values):.0f}" if values else "none" for values in found)
 
 
 def time_table(rows: Sequence[Measured]) -> Iterator[str]:
@@ -425,6 +437,7 @@ def report(scratch: Path, *, runs: int) -> Iterator[str]:
     yield ""
     yield from papers_table(rows)
     yield ""
+    yield f"{' and '.join(WEB)}: AWS's runtime client calls no web application without an adapter; it is started only."
     yield f"Medians of {COUNT} runs in turns; ratios are medians of pairs. Layers are compressed by gzip at level 6."
     for row in found:
         if row.problem:
