@@ -119,7 +119,7 @@ def settle(trimming: Trimming) -> Settled:
         if not found:
             trimming.cache.write_record("settled", key, _Known(digest, back, used, tuple(rounds)).render())
             return Settled(plan, assembled, trimming.proof(answers), tuple(rounds))
-        more = _lacking(trimming, plan, assembled, found)
+        more = _lacking(trimming, plan, assembled, found, deeper=bool(rounds))
         if not more or len(rounds) >= MAX_ROUNDS:
             raise _failure(found, rounds)
         rounds.append(Round(tuple(map(str, found.differences[:MAX_SHOWN])), more))
@@ -168,21 +168,22 @@ def _seen(events: Sequence[Event], ran: Ran) -> list[Seen]:
     ]
 
 
-def _lacking(trimming: Trimming, plan: Plan, assembled: Assembled, found: _Found) -> dict[str, str]:
-    """What to put back: what the run says is missing, else all that the whole function opens and the image lacks."""
+def _lacking(trimming: Trimming, plan: Plan, assembled: Assembled, found: _Found, *, deeper: bool) -> dict[str, str]:
+    """What to put back: what the run says is missing; all that the whole function uses and the image lacks.
+
+    The second where nothing was said, and in all rounds but the first (`deeper`): one failure may hide many.
+    """
     rest = {file.path: module_name(file.path) for file in plan.rest if not file.path.endswith(".pyc")}
     event = found.differences[0].event
     back: dict[str, str] = {}
     for missing in find_missing(found.text):
         for path in candidates(missing, rest):
             back.setdefault(path, f"put back: event {event!r} lacked the {missing}")
-    if back:
+    if back and not deeper:
         return back
     asked = _traced(trimming, plan, assembled)
-    return {
-        one.path: f"put back: event {event!r} differed, and the untrimmed function uses it"
-        for one in additions(plan, asked)
-    }
+    why = f"put back: event {event!r} differed, and the untrimmed function uses it"
+    return back | {one.path: why for one in additions(plan, asked) if one.path not in back}
 
 
 def _used(trimming: Trimming) -> Asked | None:

@@ -190,7 +190,8 @@ class Walk:
     def _has_to_wait(self, importer: Module, module: Module) -> bool:
         """Whether an import happens only for those who ask for certain names, and nobody has so far."""
         for row in self.rows_of(importer, "waits"):
-            if row not in self._released and matches(module.name, row.modules):
+            is_inside = matches(importer.name, row.modules)  # it is there already, and needs its own
+            if row not in self._released and not is_inside and matches(module.name, row.modules):
                 self._pending[row].append((importer, module))
                 return True
         return False
