@@ -287,3 +287,64 @@ def test_a_name_that_only_the_event_knows_keeps_everything(kept):
     assert kept({"task/app.py": "import_module(event['name'])", **files}) == everything
     narrowed = kept({"task/app.py": "import_module(f'b.{name}')", **files})
     assert narrowed == {"opt/b/__init__.py", "opt/b/c.py"}
+
+
+WAITS = """
+[[waits]]
+when = ["a.*"]
+modules = ["sql"]
+asks = ["read_sql"]
+why = "test"
+[[waits]]
+when = ["a.*"]
+modules = ["docs"]
+asks = ["info"]
+count = false
+why = "test"
+[[decodes]]
+when = ["mail"]
+asks = ["get_payload"]
+why = "test"
+"""
+
+
+@pytest.mark.parametrize(
+    ("app", "other", "reached"),
+    [
+        ("import a", "import a", set()),
+        ("import a, b\na.read_sql(x)", "", {"opt/sql.py"}),
+        ("import a, b", "import a\na.read_sql(x)", {"opt/sql.py"}),
+        ("import a, b", "x.read_sql(y)", set()),
+        ("import a, b", "import a\na.info(x)", set()),
+        ("import a\na.info(x)", "", {"opt/docs.py"}),
+        ("import a\ngetattr(a, event['name'])()", "", {"opt/sql.py", "opt/docs.py"}),
+    ],
+)
+def test_an_import_waits_until_its_name_is_used(kept, app: str, other: str, reached: set[str]):
+    """By the function, or by a package that knows the module; a name that is put together may be any."""
+    files = {
+        "task/app.py": app,
+        "opt/a.py": "def read_sql():\n    import sql\ndef info():\n    import docs",
+        "opt/b.py": other,
+    }
+    found = kept(files | {"opt/sql.py": "", "opt/docs.py": ""}, rows=WAITS)
+    assert found & {"opt/sql.py", "opt/docs.py"} == reached
+
+
+def test_codecs_of_data_stay_for_who_reads_such_data(kept):
+    """Who imports the reader and asks for what decodes; not who uses it for something else."""
+    files = {"std/mail.py": "", "std/encodings/cp037.py": "", "std/encodings/__init__.py": ""}
+    assert "std/encodings/cp037.py" in kept(files | {"task/app.py": "import mail\nm.get_payload()"}, rows=WAITS)
+    assert "std/encodings/cp037.py" not in kept(files | {"task/app.py": "import mail\nm.date()"}, rows=WAITS)
+    assert "std/encodings/cp037.py" not in kept(
+        files | {"task/app.py": "import mail, b", "opt/b.py": "x.get_payload()"}, rows=WAITS
+    )
+
+
+def test_six_loads_what_is_asked_of_it(kept):
+    """`six.moves` names half of the standard library; only what somebody imports from there is reached."""
+    files = {
+        "opt/six.py": "_moved = [MovedModule('http_client', 'httplib', 'web'), MovedModule('queue', 'Queue', 'fifo')]"
+    }
+    files |= {"std/web.py": "", "std/fifo.py": "", "task/app.py": "from six.moves import http_client"}
+    assert kept(files) == {"opt/six.py", "std/web.py"}

@@ -1,0 +1,22 @@
+"""What trimming left out, laid out as a folder."""
+
+from builder.plan import How, PlannedFile
+from builder.prove.untrimmed import folder_of
+
+
+def test_files_lie_at_their_places_with_their_modes(write, cache):
+    """Copies, links and texts, in folders that any user may enter; no bytecode."""
+    source = str(write({"m.py": "x = 1"}) / "m.py")
+    rest = [
+        PlannedFile("opt/a/m.py", source, "", size=5, stamp="1"),
+        PlannedFile("opt/a/__pycache__/m.cpython-311.pyc", source, "", How.BYTECODE),
+        PlannedFile("opt/a/l", "m.py", "", How.LINK),
+        PlannedFile("etc/t", "", "", How.CONTENT, 0o600, content=b"text"),
+    ]
+    folder = folder_of(rest, cache)
+    assert (folder / "opt/a/m.py").read_text() == (folder / "opt/a/l").read_text() == "x = 1"
+    assert (folder / "etc/t").read_bytes() == b"text"
+    assert (folder / "etc/t").stat().st_mode & 0o777 == 0o600
+    assert (folder / "opt/a").stat().st_mode & 0o777 == 0o755
+    assert not (folder / "opt/a/__pycache__").exists()
+    assert folder_of(rest, cache) == folder, "it is kept"
