@@ -9,7 +9,7 @@ Source: Cython's Utility/StringTools.c for the compressed forms.
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -39,6 +39,26 @@ class Names:
     def tops(self) -> frozenset[str]:
         """The first parts."""
         return frozenset(name.partition(".")[0] for name in self.modules)
+
+    @cached_property
+    def by_package(self) -> Mapping[str, list[str]]:
+        """Modules by the package they lie in, without those whose last names are found everywhere."""
+        found: dict[str, list[str]] = {}
+        for name in self.modules:
+            package, _, last = name.rpartition(".")
+            if len(last) >= MIN_JOINED_CHARS:
+                found.setdefault(package, []).append(name)
+        return found
+
+    @cached_property
+    def odd(self) -> Mapping[str, list[str]]:
+        """Modules by their first part, of those whose last names are no words: they begin with an underscore."""
+        found: dict[str, list[str]] = {}
+        for name in self.modules:
+            last = name.rpartition(".")[2]
+            if last.startswith("_") and len(last) > MIN_JOINED_CHARS:
+                found.setdefault(name.partition(".")[0], []).append(name)
+        return found
 
     @cached_property
     def starts(self) -> "re.Pattern[bytes]":
@@ -71,14 +91,9 @@ def relative_names(body: bytes, module: str, names: Names) -> frozenset[str]:
         return frozenset()
     ended = {match[0] for match in _ENDED.finditer(body)}
     joined = b"\n".join([*_LONG.findall(body), *expanded(body)]) if b"cython" in body else b""
-    found = set()
-    for name in names.modules:
-        parent, _, last = name.rpartition(".")
-        odd = last.startswith("_") and len(last) > MIN_JOINED_CHARS and name.startswith(f"{top}.")
-        beside = parent == package and len(last) >= MIN_JOINED_CHARS
-        if (odd or beside) and (last.encode() in ended or last.encode() in joined):
-            found.add(name)
-    return frozenset(found)
+    candidates = {*names.by_package.get(package, ()), *names.odd.get(top, ())}
+    lasts = {name: name.rpartition(".")[2].encode() for name in candidates}
+    return frozenset(name for name, last in lasts.items() if last in ended or last in joined)
 
 
 def library_names(body: bytes) -> frozenset[str]:
