@@ -93,7 +93,9 @@ def assemble(
         history=history,
     )
     made = (*below, *layers)
-    annotations = {BASE_NAME: foundation.name, BASE_DIGEST: foundation.digest} if foundation else {}
+    annotations = {BASE_DIGEST: foundation.digest} if foundation else {}
+    if foundation and not foundation.is_local:  # the same base in another folder gives the same image
+        annotations[BASE_NAME] = foundation.name
     image = Image.assemble(config, [layer.layer for layer in made], blobs=press.store, annotations=annotations)
     return Assembled(image, made)
 

@@ -84,11 +84,15 @@ class Foundation:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def is_local(self) -> bool:
+        """Whether the name is of a place on this machine, which says nothing elsewhere and is not published."""
+        return self.name.startswith(("oci:", "tar:", "docker:"))
+
+    @property
     def pinned(self) -> str:
         """The base by its digest, as FROM takes it: a base that is in no registry has only its own name."""
-        local = self.name.startswith(("oci:", "tar:", "docker:"))
-        name = self.name.partition(":")[2] if local else self.name
-        return name if local or "@" in name else f"{name}@{self.digest}"
+        name = self.name.partition(":")[2] if self.is_local else self.name
+        return name if self.is_local or "@" in name else f"{name}@{self.digest}"
 
 
 @dataclass(frozen=True, slots=True)

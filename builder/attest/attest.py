@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from builder.attest.base_parts import base_parts
 from builder.attest.parts import collect_parts
 from builder.attest.provenance import render_provenance
 from builder.attest.sbom import render_sbom
@@ -13,6 +14,7 @@ from builder.config import Config
 from builder.dependencies import DECLARATIONS
 from builder.labels import PREFIX
 from builder.oci import Reference
+from builder.plan import Foundation
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,18 @@ def attest(result: Result) -> Attested:
     plan, config = result.prepared.plan, result.prepared.config
     name = Reference.parse(result.prepared.reference).familiar.rpartition(":")[0]
     firkin = version("firkin")
+    base = result.prepared.base
     parts = collect_parts(plan, python=result.prepared.interpreter.full_version, firkin=firkin)
+    if base is not None and plan.foundation is not None:
+        named = "base" if plan.foundation.is_local else plan.foundation.name
+        kept = base_parts(named, plan.foundation.digest, base.tree)
+        parts += tuple(kept if base.kept else kept[:1])
     return Attested(
         sbom=render_sbom(parts, name=name, digest=result.digest, created_s=plan.created_s),
         provenance=render_provenance(
             name=name,
             digest=result.digest,
-            settings=_settings(config, plan.handler),
+            settings=_settings(config, plan.handler, plan.foundation),
             parts=parts,
             inputs=_inputs(config),
             source=_source(plan.labels),
@@ -43,11 +50,11 @@ def attest(result: Result) -> Attested:
     )
 
 
-def _settings(config: Config, handler: str) -> Mapping[str, object]:
+def _settings(config: Config, handler: str, foundation: Foundation | None) -> Mapping[str, object]:
     """What was asked for and decides the image; values of variables may be secrets and are left out."""
     return {
         "handler": handler,
-        "base": config.base,
+        "base": config.base.partition(":")[0] if foundation and foundation.is_local else config.base,
         "engine": config.engine,
         "trim": config.trim,
         "keep": list(config.keep),

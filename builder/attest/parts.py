@@ -29,7 +29,7 @@ _MERGED = ("/bin/", "/sbin/", "/lib/", "/lib64/")  # links to /usr/… since Deb
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part. `kind` is "package", "interpreter", "runtime" or "library".
+    """One part. `kind` is "package", "interpreter", "runtime", "library", "base" or "base package".
 
     `sha256` is of the file it is (a library, a program) or of a package's RECORD, which holds the hash of each of its
     files; `purl` is a package URL; `licence` is what the package says, an SPDX expression or any words.
