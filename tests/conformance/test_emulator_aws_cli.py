@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import emulator
+from tests.ready import ready_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,7 +35,7 @@ def invoke(aws: str, tmp_path: Path) -> Iterator[Callable[..., tuple[dict[str, o
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     ) as process:
-        url = process.stderr.readline().decode().split()[-1].partition("/2015-03-31")[0]
+        url = ready_url(process).partition("/2015-03-31")[0]
 
         def run(*options: str) -> tuple[dict[str, object], bytes]:
             out = tmp_path / "out"

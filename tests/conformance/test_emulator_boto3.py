@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 import emulator
+from tests.ready import ready_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ def connect(tmp_path: Path) -> Iterator[Callable[..., BaseClient]]:
             stderr=subprocess.PIPE,
         )
         started.append(process)
-        url = process.stderr.readline().decode().split()[-1]
+        url = ready_url(process)
         return boto3.client(
             "lambda",
             endpoint_url=url.partition("/2015-03-31")[0],

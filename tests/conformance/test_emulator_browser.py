@@ -18,6 +18,7 @@ import pytest
 
 from tests.conformance.test_emulator_rie import MAIN
 from tests.conftest import unavailable
+from tests.ready import ready_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ def site(web_frameworks: str) -> Iterator[str]:
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
-        yield re.search(r"http://\S+", process.stderr.readline())[0]
+        yield ready_url(process)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
 

@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import emulator
+from tests.ready import ready_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ def test_the_runtime_api_says_what_awss_emulator_says(steps: list[str], tmp_path
     runtime = [sys.executable, "-S", str(tmp_path / "runtime.py"), json.dumps(steps)]
 
     with running([sys.executable, str(MAIN), "--port", "0", "--", *runtime], tmp_path) as process:
-        port = int(re.search(r":(\d+)/", process.stderr.readline())[1])
+        port = ready_port(process)
         ours = invoke_and_read(port, tmp_path)
 
     port, api = free_port(), free_port()

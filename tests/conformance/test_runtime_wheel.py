@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import tomllib
 import zipfile
@@ -15,6 +14,7 @@ import uv
 
 from tests.bootstrap.runtime_process import ROOT, VERSIONS, require_python
 from tests.conformance.test_emulator_rie import Case, aws_emulator, environment, invoke, running
+from tests.ready import ready_port
 
 pytestmark = [pytest.mark.network, pytest.mark.xdist_group("runtime-wheel")]
 
@@ -71,6 +71,5 @@ def test_installed_alone_it_runs_a_function_under_both_emulators(version, wheel,
     assert (answer.status, json.loads(answer.body)) == (200, expected)
     command = [python, "-m", "emulator", "--port", "0", "--", *runtime]
     with running(command, tmp_path, environment()) as process:
-        ready = next(line for line in process.stderr if " ready, " in line)  # it may tell of a memory limit before
-        answer = invoke(int(re.search(r":(\d+)/", ready)[1]), case)
+        answer = invoke(ready_port(process), case)
     assert (answer.status, json.loads(answer.body)) == (200, expected)

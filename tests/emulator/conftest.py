@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from emulator import Emulator, Outcome, Settings
+from tests.ready import ready_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,10 +83,7 @@ def program(tmp_path: Path) -> Iterator[Callable[..., Program]]:
             stderr=subprocess.PIPE,
         )
         started.append(process)
-        ready = process.stderr.readline().decode()
-        match = re.search(r"http://[\d.]+:(\d+)/", ready)
-        assert match, ready
-        return Program(int(match[1]), process)
+        return Program(ready_port(process), process)
 
     yield start
     for process in started:

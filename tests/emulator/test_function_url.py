@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.ready import ready_url
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -70,10 +72,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         cwd=tmp_path_factory.mktemp("site"), env={"PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    ready = process.stderr.readline().decode()
-    match = re.search(r"serving http://127\.0\.0\.1:(\d+)/$", ready)
-    assert match, ready
-    yield Site(Program(int(match[1]), process))
+    url = ready_url(process)
+    found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/", url)
+    assert found, url
+    yield Site(Program(int(found[1]), process))
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=10)
 

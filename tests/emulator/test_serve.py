@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from emulator import limits
+from tests.ready import ready_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -269,7 +270,7 @@ def test_the_platform_logs_json(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
-        port = int(re.search(rb":(\d+)/", process.stderr.readline())[1])
+        port = ready_port(process)
         _, _, headers = post(port, b"{}", {"X-Amz-Log-Type": "Tail"})
         process.send_signal(signal.SIGTERM)
         lines = process.communicate(timeout=10)[0].splitlines()
@@ -289,7 +290,7 @@ def test_secrets_never_reach_a_log(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
-        port = int(re.search(rb":(\d+)/", process.stderr.readline())[1])
+        port = ready_port(process)
         assert secret.encode() in post(port, b'"variables"')[1]  # the function may
         post(port, b"{", {"X-Amz-Invocation-Type": "Event"})
         exchange(port, b"GARBAGE\r\n\r\n")
@@ -428,7 +429,7 @@ def test_beside_users_modules(tmp_path: Path, way: str) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
-        assert b"ready" in process.stderr.readline()
+        assert ready_port(process)
         assert process.stdout.readline() == b"the user has limits\n"
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=10)

@@ -3,7 +3,6 @@
 import http.client
 import os
 import pty
-import re
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from emulator.terminal import Readable
 from tests.emulator.conftest import PACKAGE, RUNTIMES
+from tests.ready import ready_port
 
 
 def test_a_record_is_readable():
@@ -38,8 +38,7 @@ def test_only_a_terminal_gets_it_so(tmp_path):
         cwd=tmp_path, stdout=theirs, stderr=subprocess.PIPE, env={"PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
     os.close(theirs)
-    port = re.search(rb":(\d+)/", process.stderr.readline())[1]
-    connection = http.client.HTTPConnection("127.0.0.1", int(port))
+    connection = http.client.HTTPConnection("127.0.0.1", ready_port(process))
     connection.request("POST", "/2015-03-31/functions/function/invocations", b"1")
     assert connection.getresponse().read() == b"1"
     connection.close()
