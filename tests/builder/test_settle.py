@@ -12,6 +12,8 @@ from builder.console import Console
 from builder.describe import describe
 from builder.errors import ProofError, TrimError
 
+pytestmark = pytest.mark.xdist_group("settle")  # which share a cache of interpreters
+
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Cache:

@@ -10,6 +10,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 from tests.builder.attest.wheels import write_wheel
 from tests.conftest import run, write_function
 
+pytestmark = pytest.mark.xdist_group("documents")  # all of one build
+
 PACKAGE = """\
 Metadata-Version: 2.4
 Name: Some_Package
