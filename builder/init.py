@@ -87,4 +87,5 @@ EXAMPLES: Mapping[str, object] = {
     "label": ["team=shop"],
     "env": ["MODE=fast"],
     "lint-ignore": ["ca-bundle"],
+    "volatile": ["took [0-9]+ ms"],
 }

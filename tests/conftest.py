@@ -7,6 +7,7 @@ proof goes missing unnoticed. Factories here are functions; nothing is shared be
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -30,6 +31,10 @@ def handler(event, context):
 
 CI = os.environ.get("CI") == "true"
 KIND = "not for this kind of machine: "
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job ignores it, and so would all programs that tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("patient", deadline=None)  # time is measured in bench/, never asserted here
 settings.load_profile("patient")

@@ -90,7 +90,7 @@ def test_pages_have_commands():
         "use-snapstart-hooks": 0, "push-to-a-registry": 7,
         "serve-http-anywhere": 2, "develop-with-hot-reload": 1, "use-extensions": 1, "serve-many-events-at-once": 2,
         "choose-a-base": 3, "find-out-what-is-in-an-image": 4, "build-for-arm64": 2, "deploy-as-a-zip": 2,
-        "replace-awss-emulator": 2, "load-test-locally": 2,
+        "replace-awss-emulator": 2, "load-test-locally": 2, "when-trimming-removed-too-much": 1,
     }  # fmt: skip
 
 

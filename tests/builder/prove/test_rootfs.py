@@ -102,11 +102,12 @@ def test_the_environment_is_the_images_and_the_platforms(image, cache, method, m
 
 @ALL
 def test_what_a_handler_writes_or_leaves_behind_is_gone_with_the_proof(image, cache, method):
-    answers = ask(image, cache, method, {"do": "child"}, {"do": "leave", "file": "/tmp/firkin-left"})
+    left = Path(f"/tmp/firkin-left-{os.getpid()}")
+    answers = ask(image, cache, method, {"do": "child"}, {"do": "leave", "file": str(left)})
     assert answers == ["left one behind", "left"]
     if method == "in place":
-        Path("/tmp/firkin-left").unlink()  # there /tmp is this machine's, as its description says
-    assert not Path("/tmp/firkin-left").exists()
+        left.unlink()  # there /tmp is this machine's, as its description says
+    assert not left.exists()
     assert list((cache.folder / "tmp").iterdir()) == []
     mine = [line for line in processes() if str(cache.folder) in line]
     assert mine == []
