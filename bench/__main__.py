@@ -1,5 +1,6 @@
-"""`python -m bench [NAME…]`: run the measurements and write their sections into docs/benchmarks.md."""
+"""`python -m bench [--runs N] [NAME…]`: run the measurements and write their sections into docs/benchmarks.md."""
 
+import argparse
 import datetime as dt
 import re
 import sys
@@ -21,11 +22,15 @@ SECTIONS = {
 RUNS = 7
 
 
-def main(names: list[str]) -> None:
+def main(arguments: list[str]) -> None:
     """Measure the named sections, or all, and put each between its markers."""
-    for name in names or SECTIONS:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure, and write docs/benchmarks.md.")
+    parser.add_argument("--runs", type=int, default=RUNS, help=f"of each case, in turns; {RUNS} unless told")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"sections: {', '.join(SECTIONS)}; all unless told")
+    asked = parser.parse_args(arguments)
+    for name in asked.names or SECTIONS:
         with tempfile.TemporaryDirectory(prefix="firkin-bench-") as scratch:
-            lines = list(SECTIONS[name](Path(scratch), runs=RUNS))
+            lines = list(SECTIONS[name](Path(scratch), runs=asked.runs))
         today = dt.datetime.now(tz=dt.UTC).date()
         body = "\n".join([f"Measured {today} on {machine()}.", "", *lines])
         print(body)

@@ -1,19 +1,47 @@
-"""The builder's figures: sizes of the examples, and times of builds: cold, with nothing changed, with one line."""
+"""The builder's figures: sizes of the examples, and builds in turns with `docker build` of the equivalent Dockerfile.
+
+What is compared: both sides have all wheels on this disk, unpacked nowhere: ours in uv's cache, Docker's in the build's
+context, from which pip installs without an index. Docker's base is in the engine, as if it had been pulled. Ours is
+measured twice: with an empty cache, in which the interpreter's layer is made as well, and with that layer there.
+"""
 
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from bench.base import make_base
+from bench.dockerfile import docker, make_context
+from bench.large import MEGABYTE, peak_bytes, write_large_function
 from bench.measure import Timing, run, timings
 
 TOP = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 EXAMPLES = ("hello", "api", "thumbnail", "csv-report")
+CORPUS = TOP / "tests" / "conformance" / "corpus"
+COMPARED = {
+    "hello": TOP / "examples" / "hello",
+    "boto3": CORPUS / "boto3-s3",
+    "pandas": TOP / "examples" / "csv-report",
+    "FastAPI": TOP / "examples" / "api",
+}
+OTHER = "other"  # a function that is measured nowhere: what a cache holds that was used before
+
+ASKED_NOTHING_S = 0.25
+ASKED_LINE_S = {"--no-prove": 0.4, "--prove": 0.8}
+ASKED_LINE_RATIO = 1.0
+ASKED_COLD_RATIO = 0.35
+LARGE_MB = 500
+ASKED_LARGE_MB = 200
+
+_lines = count()
 
 
 def environment(cache: Path) -> dict[str, str]:
@@ -33,65 +61,133 @@ def built(example: str, scratch: Path, *options: str) -> dict:
 
 def sizes(scratch: Path) -> Iterator[str]:
     """A row per example and trim level."""
-    yield "| example | layers (gzip MB) | image `--trim safe`, gzip MB | unpacked MB | `--trim none`, gzip MB |"
+    yield "| example | layers (gzip MB) | image as built by default, gzip MB | unpacked MB | `--trim none`, gzip MB |"
     yield "|---|---|---|---|---|"
     for example in EXAMPLES:
+        shutil.copytree(TOP / "examples" / example, scratch / example)
         plain = built(example, scratch, "--trim", "none")
-        safe = built(example, scratch)
-        layers = ", ".join(f"{layer['name']} {layer['size'] / 1e6:.2f}" for layer in safe["layers"])
-        unpacked = sum(layer["size_uncompressed"] for layer in safe["layers"]) / 1e6
-        yield f"| {example} | {layers} | **{safe['size'] / 1e6:.2f}** | {unpacked:.1f} | {plain['size'] / 1e6:.2f} |"
+        usual = built(example, scratch)
+        layers = ", ".join(f"{layer['name']} {layer['size'] / 1e6:.2f}" for layer in usual["layers"])
+        unpacked = sum(layer["size_uncompressed"] for layer in usual["layers"]) / 1e6
+        yield f"| {example} | {layers} | **{usual['size'] / 1e6:.2f}** | {unpacked:.1f} | {plain['size'] / 1e6:.2f} |"
 
 
-def times(scratch: Path, *, runs: int) -> Iterator[str]:
-    """A row per example and kind of build."""
-    yield "| whole process, median (spread) | " + " | ".join(EXAMPLES) + " |"
-    yield "|---|" + "---|" * len(EXAMPLES)
-    rows = {
-        "cold cache, wheels in uv's": [cold(example, scratch) for example in EXAMPLES],
-        "nothing changed": [nothing(example, scratch, runs) for example in EXAMPLES],
-        "one line changed, proven": [one_line(example, scratch, runs) for example in EXAMPLES],
-        "one line changed, `--no-prove`": [one_line(example, scratch, runs, "--no-prove") for example in EXAMPLES],
-    }
-    for name, cells in rows.items():
-        yield f"| {name} | " + " | ".join(str(cell) for cell in cells) + " |"
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One function, built by both: `folder` holds it as `function` for us and as `context` for Docker."""
 
+    name: str
+    folder: Path
+    base: str
 
-def command(example: str, *options: str) -> list[str]:
-    """Build one example into a layout."""
-    return [str(BIN / "build-image"), example, "-o", f"oci:out/{example}", *options]
+    @classmethod
+    def make(cls, name: str, source: Path, scratch: Path, base: str) -> "Pair":
+        """The folders of a function; both sides' wheels are fetched, and both have been built once."""
+        folder = scratch / f"pair-{name}"
+        ignored = shutil.ignore_patterns("unseen.json")
+        shutil.copytree(source, folder / "function", ignore=ignored)
+        make_context(source, folder / "context")
+        pair = cls(name, folder, base)
+        pair.ours(pair.cache)
+        pair.docker()
+        return pair
 
+    @property
+    def cache(self) -> Path:
+        """Our cache, warm."""
+        return self.folder / "cache"
 
-def cold(example: str, scratch: Path) -> Timing:
-    """Time builds with an empty cache of ours."""
-    cache = scratch / "cold"
+    @property
+    def tag(self) -> str:
+        """The engine's name of the image."""
+        return f"firkin-bench-build-{self.name.lower()}"
 
-    def once() -> float:
+    def ours(self, cache: Path, *options: str) -> float:
+        """Seconds of our build."""
+        command = [str(BIN / "build-image"), "function", "-o", "oci:out", *options]
+        return run(command, environment=environment(cache), folder=self.folder)
+
+    def docker(self, *options: str) -> float:
+        """Seconds of the engine's build."""
+        arguments = ["docker", "build", "--quiet", *options, "--build-arg", f"BASE={self.base}", "--tag", self.tag]
+        variables = {**environment(self.cache), "DOCKER_BUILDKIT": "0"}
+        return run([*arguments, "context"], environment=variables, folder=self.folder)
+
+    def change(self) -> None:
+        """Change one line of the function, on both sides."""
+        line = f"# {next(_lines)}\n"
+        for place in ("function", "context/function"):
+            with (self.folder / place / "app.py").open("a") as file:
+                file.write(line)
+
+    def cold(self, before: Path | None = None) -> float:
+        """Seconds of our build with a cache that is empty, or as `before` is."""
+        cache = self.folder / "cold"
         shutil.rmtree(cache, ignore_errors=True)
-        return run(command(example), environment=environment(cache), folder=scratch)
-
-    return timings([once], count=3, warmup=0)[0]
-
-
-def nothing(example: str, scratch: Path, runs: int) -> Timing:
-    """Time builds with nothing changed."""
-    return timings(
-        [lambda: run(command(example), environment=environment(scratch / "cache"), folder=scratch)], count=runs
-    )[0]
+        if before:
+            shutil.copytree(before, cache, symlinks=True)
+        return self.ours(cache)
 
 
-_lines = count()
+def ratio(one: Timing, other: Timing) -> float:
+    """The median of the ratios of runs that were neighbours."""
+    return statistics.median(first / second for first, second in zip(one.runs, other.runs, strict=True))
 
 
-def one_line(example: str, scratch: Path, runs: int, *options: str) -> Timing:
-    """Time builds with one line of the function changed before each."""
+def row(what: str, ours: Timing, dockers: Timing | None, asked: str, found: str) -> str:
+    """A line of the table."""
+    return f"| {what} | {ours} | {dockers or ''} | **{found}** | {asked} |"
 
-    def once() -> float:
-        with (scratch / example / "app.py").open("a") as file:
-            file.write(f"# {next(_lines)}\n")
-        return run(command(example, *options), environment=environment(scratch / "cache"), folder=scratch)
 
-    return timings([once], count=runs)[0]
+def in_turns(*cases: Callable[[], float], runs: int) -> list[Timing]:
+    """Timings of cases in turns, after one that does not count."""
+    return timings(cases, count=runs)
+
+
+def times(pairs: dict[str, Pair], scratch: Path, *, runs: int) -> Iterator[str]:
+    """A row per function and kind of build."""
+    yield "| whole process, median (spread) | `build-image` | `docker build` | found | at most |"
+    yield "|---|---|---|---|---|"
+    for name, pair in pairs.items():
+        ours, dockers = in_turns(lambda pair=pair: pair.ours(pair.cache), pair.docker, runs=runs)
+        yield row(f"{name}: nothing changed", ours, dockers, f"{ASKED_NOTHING_S} s", f"{ours.median:.2f} s")
+    for name, option in ((name, option) for name in ("hello", "pandas") for option in ASKED_LINE_S):
+        yield one_line(pairs[name], option, runs)
+    before = scratch / "before"
+    (scratch / OTHER).mkdir()
+    (scratch / OTHER / "app.py").write_text("def handler(event, context):\n    return 1\n")
+    run([str(BIN / "build-image"), OTHER, "-o", "oci:out/other"], environment=environment(before), folder=scratch)
+    for name, pair in pairs.items():
+        empty, used, dockers = in_turns(
+            pair.cold, lambda pair=pair: pair.cold(before), lambda pair=pair: pair.docker("--no-cache"), runs=runs
+        )
+        for what, ours in (("cold, cache empty", empty), ("cold, another function was built before", used)):
+            yield row(f"{name}: {what}", ours, dockers, f"{ASKED_COLD_RATIO} ×", f"{ratio(ours, dockers):.2f} ×")
+
+
+def one_line(pair: Pair, option: str, runs: int) -> str:
+    """One line of the function is changed before each pair of builds."""
+
+    def ours() -> float:
+        pair.change()
+        return pair.ours(pair.cache, *(option for option in [option] if option != "--prove"))
+
+    mine, dockers = in_turns(ours, pair.docker, runs=runs)
+    what = f"{pair.name}: one line changed, {'proven' if option == '--prove' else 'not proven'}"
+    if pair.name == "hello":
+        return row(what, mine, dockers, f"{ASKED_LINE_S[option]} s", f"{mine.median:.2f} s")
+    return row(what, mine, dockers, f"{ASKED_LINE_RATIO:.1f} ×", f"{ratio(mine, dockers):.2f} ×")
+
+
+def memory(scratch: Path) -> str:
+    """The most memory of a cold build with large dependencies."""
+    write_large_function(scratch, LARGE_MB)
+    command = [str(BIN / "build-image"), "large", "-o", "oci:out/large"]
+    peak = peak_bytes(command, environment=environment(scratch / "cache-large"), folder=scratch) / MEGABYTE
+    return (
+        f"{LARGE_MB} MB of dependencies, cold and proven: at most **{peak:.0f} MB** resident in all processes together, "
+        f"the proof's included (asked for: {ASKED_LARGE_MB})."
+    )
 
 
 def help_time(scratch: Path, *, runs: int) -> Timing:
@@ -104,12 +200,19 @@ def help_time(scratch: Path, *, runs: int) -> Timing:
 
 def report(scratch: Path, *, runs: int) -> Iterator[str]:
     """The section of docs/benchmarks.md."""
-    for example in EXAMPLES:
-        shutil.copytree(TOP / "examples" / example, scratch / example)
-        (scratch / "out").mkdir(exist_ok=True)
-        built(example, scratch)  # fills uv's cache
+    base = make_base(scratch)
     yield from sizes(scratch)
     yield ""
-    yield from times(scratch, runs=runs)
+    pairs = {name: Pair.make(name, source, scratch, base) for name, source in COMPARED.items()}
+    try:
+        yield from times(pairs, scratch, runs=runs)
+    finally:
+        for pair in pairs.values():
+            with suppress(RuntimeError):
+                docker("rmi", "--force", pair.tag)
+    yield ""
+    yield f"{runs} runs of each, in turns with `docker build`; ratios are medians of pairs. Ours writes an image layout."
+    yield ""
+    yield memory(scratch)
     yield ""
     yield f"`build-image --help`: {help_time(scratch, runs=runs)}."

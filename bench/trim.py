@@ -22,11 +22,11 @@ from pathlib import Path
 
 from bench.base import make_base
 from bench.build import BIN, environment
+from bench.dockerfile import docker, make_context
 from bench.platform import Runtime, render_event, running
 
 TOP = Path(__file__).parents[1]
 CORPUS = TOP / "tests" / "conformance" / "corpus"
-PEERS = Path(__file__).parent / "peers"
 LEVELS = ("none", "safe", "reachable", "traced")
 STARTED = ("dockerfile", "none", "reachable", "traced")
 RUN_AS_CONTAINER = ("dockerfile", "reachable")
@@ -76,39 +76,10 @@ class Image:
     peak_mb: list[float] = field(default_factory=list)
 
 
-def docker(*arguments: str) -> str:
-    """The client's stdout; a failure ends the measurement."""
-    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"docker {' '.join(arguments)[:200]}: {done.stderr[-2000:]}")
-    return done.stdout.strip()
-
-
 def dockerfile_image(name: str, scratch: Path, sizes: dict[str, int]) -> Image:
     """The function as a careful person's Dockerfile makes it."""
     context = scratch / "context"
-    shutil.copytree(CORPUS / name, context / "function", ignore=shutil.ignore_patterns("events", "*.txt", "*.md"))
-    (context / "function" / "unseen.json").unlink()
-    for data in (CORPUS / name).glob("*/*.txt"):  # templates are the function's
-        (context / "function" / data.parent.name).mkdir(exist_ok=True)
-        shutil.copy(data, context / "function" / data.parent.name)
-    shutil.copy(PEERS / "awslambdaric.txt", context)
-    wanted = CORPUS / name / "requirements.txt"
-    (context / "requirements.txt").write_text(wanted.read_text() if wanted.exists() else "")
-    shutil.copy(PEERS / "Dockerfile.corpus", context / "Dockerfile")
-    wheels = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--require-hashes",
-        "--only-binary",
-        ":all:",
-    ]
-    for file in ("awslambdaric.txt", "requirements.txt"):
-        subprocess.run([*wheels, "-d", str(context / "wheels"), "-r", str(context / file)], check=True)
+    make_context(CORPUS / name, context)
     tag = f"firkin-bench-{name}"
     docker("build", "--quiet", "--build-arg", f"BASE={make_base(scratch)}", "--tag", tag, str(context))
     root = scratch / "dockerfile"

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from builder.ahead import Ahead
 from builder.bases.compiler import Choice, running
 from builder.bytecode import Module, compile_modules
 from builder.cache import ELSEWHERE, Cache, key_of, mark_used
@@ -62,19 +63,21 @@ class Assembled:
 
 def assemble(
     plan: Plan, interpreter: Interpreter, cache: Cache, *, say: Callable[[str], None], compiler: Choice | None = None,
-    base: Image | None = None,
+    base: Image | None = None, ahead: Ahead | None = None,
 ) -> Assembled:  # fmt: skip
     """The image of the plan; `compiler` says who compiles, else `interpreter` does; `base` is what the plan keeps.
 
-    Raises FunctionSyntaxError, OutputError (disk), SourceError (files that cannot be packed, or change meanwhile) and
+    `ahead` reads what is written while the next layer is made; it is done when the image is. Raises FunctionSyntaxError, OutputError (disk), SourceError (files that cannot be packed, or change meanwhile) and
     InterpreterError (a Python that cannot compile).
     """
     compiler = compiler or Choice(interpreter)
-    press = _Press(Packer(plan, interpreter, compiler, cache), BlobStore(cache.blobs), say)
+    press = _Press(Packer(plan, interpreter, compiler, cache), BlobStore(cache.blobs), say, ahead)
     keys = [_key(planned, press) for planned in plan.layers]
     with ThreadPoolExecutor() as pool:  # reading and hashing leave the interpreter to each other
         recorded = pool.map(lambda key: _recorded(key, press), keys)
     layers = tuple(map(partial(_layer, press), plan.layers, keys, recorded))
+    if ahead:
+        ahead.settle()
     created = datetime.fromtimestamp(plan.created_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     below = _kept_layers(base) if base else ()
     ours = (History(created_by=HISTORY + layer.name, created=created) for layer in layers)
@@ -148,6 +151,7 @@ class _Press:
     packer: Packer
     store: BlobStore
     say: Callable[[str], None]
+    ahead: Ahead | None = None
 
     @property
     def cache(self) -> Cache:
@@ -172,6 +176,8 @@ def _layer(press: _Press, planned: PlannedLayer, key: str, recorded: Layer | Non
     if layer is None:
         press.say(f"assembling layer {planned.name}: {len(planned.files)} files")
         layer = _write(planned, press)
+        if press.ahead:
+            press.ahead.take(layer, press.store)
         press.cache.write_record("layers", key, render_layer(layer))
     return AssembledLayer(planned.name, layer, recorded is not None, time.monotonic() - started, len(planned.files))
 

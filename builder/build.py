@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from builder.ahead import reading_ahead
 from builder.assemble import Assembled, assemble
 from builder.bases import HOST, choose_compiler, parse_base
 from builder.bases import Choice as CompilerChoice
@@ -285,7 +286,16 @@ def assemble_prepared(prepared: Prepared, cache: Cache, console: Console) -> Ass
 
         return assemble_by_engine(prepared, cache, console)
     base = prepared.base.image if prepared.base and prepared.base.kept else None
-    return assemble(prepared.plan, prepared.interpreter, cache, say=console.say, compiler=prepared.compiler, base=base)
+    with reading_ahead(cache, unpacked=_is_provable(prepared)) as ahead:
+        return assemble(
+            prepared.plan,
+            prepared.interpreter,
+            cache,
+            say=console.say,
+            compiler=prepared.compiler,
+            base=base,
+            ahead=ahead,
+        )
 
 
 def _prove(

@@ -4,7 +4,9 @@ Rules are rows of `rules.toml`. An image is opened as a `Subject`, its layers ar
 `Finding`s. Nothing of the image is run.
 """
 
-from builder.lint.check import lint, read_layers
+from builder.lint.check import lint, read_layer, read_layers, remember
+from builder.lint.contents import Contents as LayerContents
+from builder.lint.contents import Reading
 from builder.lint.finding import Finding, Level, Rule, read_rules
 from builder.lint.gate import check_built, check_ignored, failed, gate
 from builder.lint.render import describe_findings, render_text
@@ -13,7 +15,9 @@ from builder.lint.subject import Subject, is_local, open_subject, pulled_subject
 
 __all__ = [
     "Finding",
+    "LayerContents",
     "Level",
+    "Reading",
     "Rule",
     "Subject",
     "check_built",
@@ -25,8 +29,10 @@ __all__ = [
     "lint",
     "open_subject",
     "pulled_subject",
+    "read_layer",
     "read_layers",
     "read_rules",
+    "remember",
     "render_sarif",
     "render_text",
 ]

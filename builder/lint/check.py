@@ -1,6 +1,6 @@
 """All rules over one image: read each layer once, stack them, check. The whole algorithm on one page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import cast
 
@@ -14,7 +14,7 @@ from builder.lint.log_rule import check_log
 from builder.lint.subject import Subject
 from builder.lint.tree import Tree, stack
 from builder.lint.tree_rules import MAX_BYTES, check_tree
-from builder.oci import ImageError, Layer, Limits, OCIError, media_types
+from builder.oci import CheckedBlob, ImageError, Layer, Limits, OCIError, media_types
 from builder.oci.layer_reader import Budget, LayerReader
 from builder.oci.tar_reader import TarReader
 
@@ -42,26 +42,34 @@ def lint(subject: Subject, cache: Cache, *, ignored: Sequence[str] = (), log: st
 
 def read_layers(subject: Subject, cache: Cache) -> list[Contents]:
     """What is in each layer, lowest first, without those whose compression cannot be read here."""
-    return [contents for layer in subject.layers if (contents := _contents(subject, layer, cache))]
+    return [contents for layer in subject.layers if (contents := read_layer(layer, subject.open_layer, cache))]
 
 
-def _contents(subject: Subject, layer: Layer, cache: Cache) -> Contents | None:
+def read_layer(layer: Layer, open_layer: Callable[[Layer], CheckedBlob], cache: Cache) -> Contents | None:
     """What is in a layer, by its diff_id; None for a compression that cannot be read here."""
     readable = _readable(layer)
     if readable is None:
         return None
-    key = key_of("lint", str(layer.diff_id))
-    record = cache.record("lint", key)
+    record = cache.record("lint", _key(layer))
     if record is not None:
         return _load(record)
     try:
-        with subject.open_layer(layer) as blob:
+        with open_layer(layer) as blob:
             contents = read_contents(blob, readable, _LIMITS)
     except OCIError as error:
         return Contents(problems=[Finding("damaged-layer", str(error))])
-    if not contents.problems:  # what is damaged here may be whole in another place
-        cache.write_record("lint", key, _dump(contents))
+    remember(layer, contents, cache)
     return contents
+
+
+def remember(layer: Layer, contents: Contents, cache: Cache) -> None:
+    """Keep what was read of a layer, unless something is wrong: what is damaged here may be whole in another place."""
+    if not contents.problems:
+        cache.write_record("lint", _key(layer), _dump(contents))
+
+
+def _key(layer: Layer) -> str:
+    return key_of("lint", str(layer.diff_id))
 
 
 def _readable(layer: Layer) -> Layer | None:

@@ -62,12 +62,13 @@ def read_contents(blob: Source, layer: Layer, limits: Limits) -> Contents:
     budget = Budget(limits)
     source = LayerReader(blob, layer, budget)
     where = f"layer {layer.descriptor.digest}"
-    reading = _Reading(contents)
+    reading = Reading(contents)
     try:
         tar = TarReader(source, where)
         for member in tar:
             budget.spend_entry()
-            reading.take(member, tar)
+            for _ in reading.take(member, tar.content()):
+                pass
         source.finish()
     except UnsupportedError as error:
         contents.problems.append(Finding("unsupported-entry", str(error)))
@@ -77,7 +78,7 @@ def read_contents(blob: Source, layer: Layer, limits: Limits) -> Contents:
     return contents
 
 
-class _Reading:
+class Reading:
     """What was seen of a layer so far: the rules about order need it."""
 
     def __init__(self, contents: Contents) -> None:
@@ -87,22 +88,24 @@ class _Reading:
         self._seen: set[str] = set()
         self._counts: dict[str, int] = {}
 
-    def take(self, member: Member, tar: TarReader) -> None:
+    def take(self, member: Member, content: Iterator[bytes]) -> Iterator[bytes]:
+        """Look at the next member. Its content is passed on, so that whoever unpacks it needs not read it again."""
         name = os.fsdecode(member.name)
         path = posixpath.normpath(name.strip("/") or ".")
         if name.startswith("/") or ".." in name.split("/") or "\0" in name:
             self._problem("unsafe-name", f"the name {name[:200]!r} leads outside the image", "")
-            return
+            return content
         if path == ".":
-            return
+            return content
         self._check_parents(path)
         if path in self._seen and member.kind != "directory":
             self._problem("duplicate-entry", "it is there twice in one layer", path)
         self._seen.add(path)
         if posixpath.basename(path).startswith(WHITEOUT_PREFIX):
             self._whiteout(path, member)
-            return
-        self._add(path, member, tar)
+            return content
+        self._add(path, member)
+        return self._look_inside(path, member, content) if member.kind == "file" else content
 
     def _check_parents(self, path: str) -> None:
         folder = posixpath.dirname(path)
@@ -111,7 +114,7 @@ class _Reading:
             self._problem("missing-parent", f"{path!r} comes before an entry for this folder", folder)
             folder = posixpath.dirname(folder)
 
-    def _add(self, path: str, member: Member, tar: TarReader) -> None:
+    def _add(self, path: str, member: Member) -> None:
         target = os.fsdecode(member.target)
         if member.kind == "directory":
             self._folders.add(path)
@@ -121,8 +124,6 @@ class _Reading:
             target = posixpath.normpath(target.strip("/") or ".")
             if target not in self._seen or target == path:
                 self._problem("hard-link", f"its target {target!r} has not come yet in this layer", path)
-        elif member.kind == "file":
-            self._look_inside(path, member, tar)
         self._contents.items.append(Item(path, member.kind, member.mode, member.size, target))
 
     def _whiteout(self, path: str, member: Member) -> None:
@@ -136,23 +137,28 @@ class _Reading:
         else:
             self._contents.whiteouts.append(posixpath.join(folder, name.removeprefix(WHITEOUT_PREFIX)))
 
-    def _look_inside(self, path: str, member: Member, tar: TarReader) -> None:
-        parts = tar.content()
+    def _look_inside(self, path: str, member: Member, parts: Iterator[bytes]) -> Iterator[bytes]:
         first = next(parts, b"")
         if first.startswith(_ELF_MAGIC):
-            self._read_elf(path, member, first, parts)
+            yield from self._read_elf(path, member, first, parts)
         elif member.size <= _MAX_SCANNED_BYTES and is_scanned(path):
             data = first + b"".join(parts)
+            yield data
             for what in secrets_in(path, data):
                 self._problem("secret-in-file", what, path)
+        else:
+            yield first
+            yield from parts
 
-    def _read_elf(self, path: str, member: Member, first: bytes, parts: Iterator[bytes]) -> None:
+    def _read_elf(self, path: str, member: Member, first: bytes, parts: Iterator[bytes]) -> Iterator[bytes]:
         with tempfile.SpooledTemporaryFile(_SPOOLED_BYTES) as file:
             banner = _GLIBC_BANNER.search(first)
             file.write(first)
+            yield first
             for part in parts:
                 banner = banner or _GLIBC_BANNER.search(part)
                 file.write(part)
+                yield part
             try:
                 elf = parse_elf(View(path, member.size, lambda offset, size: _read_at(file, offset, size)))
             except ElfError:

@@ -44,7 +44,7 @@ from builder.oci.platform import Platform
 from builder.oci.reference import Reference
 from builder.oci.streams import CheckedBlob, Sink, Source
 from builder.oci.tar_writer import write_tar
-from builder.oci.unpack import Unpacked, unpack
+from builder.oci.unpack import Unpacked, Watch, unpack
 from builder.oci.zip_file import unpack_zip, write_zip
 
 __all__ = [
@@ -80,6 +80,7 @@ __all__ = [
     "Unpacked",
     "UnsupportedError",
     "UsageError",
+    "Watch",
     "adopt_layer",
     "media_types",
     "read_archive",

@@ -44,7 +44,7 @@ class RootFS:
         self._touched.clear()
         self._emptied.clear()
 
-    def add(self, member: Member, content: Callable[[], Iterator[bytes]]) -> None:
+    def add(self, member: Member, content: Iterator[bytes]) -> None:
         """Make what `member` says, in place of what has that name; raises ImageError for an evil name."""
         parts = split_name(member.name)
         if not parts:
@@ -58,7 +58,7 @@ class RootFS:
         elif member.kind == "hardlink":
             self._add_hardlink(place, member)
         else:
-            self._add_file(place, member, content())
+            self._add_file(place, member, content)
         self._touch(place)
 
     def remove(self, parts: list[bytes]) -> None:

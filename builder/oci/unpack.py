@@ -15,6 +15,7 @@ It never runs anything of the image and never reads a file of it again.
 """
 
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,7 +27,7 @@ from builder.oci.image import Image
 from builder.oci.layer import Layer
 from builder.oci.layer_reader import Budget, LayerReader, Limits
 from builder.oci.rootfs import RootFS, split_name
-from builder.oci.tar_reader import TarReader
+from builder.oci.tar_reader import Member, TarReader
 
 _WHITEOUT: Final = WHITEOUT_PREFIX.encode()
 _OPAQUE: Final = b".wh..wh..opq"
@@ -42,10 +43,14 @@ class Unpacked:
     skipped: tuple[str, ...]
 
 
-def unpack(image: Image, folder: Path, *, limits: Limits | None = None) -> Unpacked:
+# Sees each member before it is applied, and passes its content on.
+Watch = Callable[[Member, Iterator[bytes]], Iterator[bytes]]
+
+
+def unpack(image: Image, folder: Path, *, limits: Limits | None = None, watch: Watch | None = None) -> Unpacked:
     """Apply all layers in order to `folder`, which must be missing or empty, and is left so when this fails.
 
-    Each blob's digest and each layer's diff_id is checked. Raises TargetError for the folder, ImageError
+    `watch` sees every member with its content on the way, so that nobody has to read a layer twice. Each blob's digest and each layer's diff_id is checked. Raises TargetError for the folder, ImageError
     (LimitError, BlobError) for the image, DiskError for the disk.
     """
     made = _prepare(folder)
@@ -55,14 +60,14 @@ def unpack(image: Image, folder: Path, *, limits: Limits | None = None) -> Unpac
         with disk_errors("unpacking an image to", folder):
             root = RootFS(os.fsencode(folder.resolve()), budget)
             for layer in image.layers:
-                skipped.extend(_apply(image, layer, root=root, budget=budget))
+                skipped.extend(_apply(image, layer, root=root, budget=budget, watch=watch))
     except BaseException:
         _restore(folder, made=made)
         raise
     return Unpacked(budget.entries, budget.bytes, tuple(skipped))
 
 
-def _apply(image: Image, layer: Layer, *, root: RootFS, budget: Budget) -> list[str]:
+def _apply(image: Image, layer: Layer, *, root: RootFS, budget: Budget, watch: Watch | None) -> list[str]:
     """Apply one layer; give the names that were skipped."""
     skipped = []
     root.begin_layer()
@@ -71,13 +76,14 @@ def _apply(image: Image, layer: Layer, *, root: RootFS, budget: Budget) -> list[
         tar = TarReader(source, f"layer {layer.descriptor.digest}")
         for member in tar:
             budget.spend_entry()
+            content = watch(member, tar.content()) if watch else tar.content()
             if _WHITEOUT in member.name and _whiteout(member.name, root):
                 continue
             if member.kind == "special":
                 split_name(member.name)
                 skipped.append(os.fsdecode(member.name))
             else:
-                root.add(member, tar.content)
+                root.add(member, content)
         source.finish()
     return skipped
 

@@ -4,6 +4,7 @@ from builder.prove.foreign import NATIVE, runner_of
 from builder.prove.proof import Answer, Proof, prove, prove_program
 from builder.prove.rootfs import DESCRIPTIONS, METHODS, Contents, Runnable, best_method, runnable, runnable_contents
 from builder.prove.runs import settings_for
+from builder.prove.unpacked import unpack_layer
 
 __all__ = [
     "DESCRIPTIONS",
@@ -20,4 +21,5 @@ __all__ = [
     "runnable_contents",
     "runner_of",
     "settings_for",
+    "unpack_layer",
 ]

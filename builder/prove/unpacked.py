@@ -12,11 +12,13 @@ from pathlib import Path
 from builder.cache import ELSEWHERE, Cache, key_of
 from builder.disk import advice
 from builder.errors import ImageError, OutputError
-from builder.oci import DiskError, Image, Layer, OCIError, unpack
+from builder.oci import Blobs, DiskError, Image, ImageConfig, Layer, OCIError, Watch, unpack
 from builder.plan import HISTORY
 
 FOLDER_MODE = 0o755  # of what any uid must pass, whatever the umask
 TEMPORARY_MODE = 0o1777
+
+_KIND = "layers"  # of trees in the cache
 
 
 def unpacked(image: Image, cache: Cache) -> list[Path]:
@@ -38,6 +40,22 @@ def unpacked_base(image: Image, cache: Cache) -> Path:
     return _tree(image, image.layers, cache)
 
 
+def unpack_layer(layer: Layer, blobs: Blobs, cache: Cache, *, watch: Watch) -> bool:
+    """Unpack one of our layers before its image is there, for `unpacked` to find; `watch` sees what is unpacked.
+
+    Gives whether it was done: a layer that was unpacked before is left alone. Raises ImageError, and OutputError for the disk.
+    """
+    alone = Image.assemble(ImageConfig(architecture=""), [layer], blobs=blobs)
+    filled: list[Path] = []
+
+    def fill(folder: Path) -> None:
+        _unpack(alone, folder, watch)
+        filled.append(folder)
+
+    cache.tree(_KIND, layer.diff_id.encoded, fill)
+    return bool(filled)
+
+
 def _own_layers(image: Image) -> int:
     """How many of the uppermost layers are ours, as the history tells."""
     history = [entry for entry in image.config.history if not entry.empty_layer]
@@ -50,12 +68,12 @@ def _own_layers(image: Image) -> int:
 def _tree(image: Image, layers: tuple[Layer, ...], cache: Cache) -> Path:
     part = replace(image, layers=layers)
     key = layers[0].diff_id.encoded if len(layers) == 1 else key_of("tree", [str(layer.diff_id) for layer in layers])
-    return cache.tree("layers", key, lambda folder: _unpack(part, folder))
+    return cache.tree(_KIND, key, lambda folder: _unpack(part, folder))
 
 
-def _unpack(image: Image, folder: Path) -> None:
+def _unpack(image: Image, folder: Path, watch: Watch | None = None) -> None:
     try:
-        unpack(image, folder)
+        unpack(image, folder, watch=watch)
     except DiskError as error:
         hint = advice(error.errno, elsewhere=ELSEWHERE) or "Nothing was left half-written."
         raise OutputError(f"unpacking the image: {error}", hint=hint) from error

@@ -1,0 +1,62 @@
+"""Layers that were just written, read while the next ones are made: unpacked for the proof, looked into for the check.
+
+Both take what they need of a layer from one pass over it. What they find is left in the cache, where they would look
+for it anyway: so this never decides anything and reports no error. What fails here is done again, and told, by the
+step whose work it is.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+
+from builder.cache import Cache
+from builder.errors import BuilderError
+from builder.oci import Blobs, Layer, OCIError
+
+_WORTH_BYTES = 1 << 20  # of a blob; a smaller layer is read sooner than a thread has begun
+
+
+class Ahead:
+    """Reads layers in threads; `settle` waits for all that were given."""
+
+    __slots__ = ("_begun", "_cache", "_pool", "_unpacked")
+
+    def __init__(self, pool: ThreadPoolExecutor, cache: Cache, *, unpacked: bool) -> None:
+        self._pool = pool
+        self._cache = cache
+        self._unpacked = unpacked
+        self._begun: list[Future[None]] = []
+
+    def take(self, layer: Layer, blobs: Blobs) -> None:
+        """Begin to read a layer, unless it is small."""
+        if layer.descriptor.size >= _WORTH_BYTES:
+            self._begun.append(self._pool.submit(_read, layer, blobs, self._cache, unpacked=self._unpacked))
+
+    def settle(self) -> None:
+        """Wait until nothing is being read."""
+        wait(self._begun)
+        self._begun.clear()
+
+
+@contextmanager
+def reading_ahead(cache: Cache, *, unpacked: bool) -> Iterator[Ahead]:
+    """Read layers meanwhile; `unpacked` when the image will be run. What has not begun when it ends never does."""
+    pool = ThreadPoolExecutor(1, "ahead")
+    try:
+        yield Ahead(pool, cache, unpacked=unpacked)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read(layer: Layer, blobs: Blobs, cache: Cache, *, unpacked: bool) -> None:
+    from builder.lint import LayerContents, Reading, read_layer, remember
+
+    with suppress(BuilderError, OCIError, OSError):
+        if not unpacked:
+            read_layer(layer, lambda layer: blobs.open(layer.descriptor), cache)
+            return
+        from builder.prove import unpack_layer
+
+        contents = LayerContents(size=layer.size_uncompressed or 0)
+        if unpack_layer(layer, blobs, cache, watch=Reading(contents).take):
+            remember(layer, contents, cache)
