@@ -20,7 +20,7 @@ def docker(*arguments: str) -> str:
 
 
 def make_context(function: Path, context: Path) -> None:
-    """A folder for `docker build`: Dockerfile.corpus, the function without its tests, and every wheel, fetched before."""
+    """A folder for `docker build`: Dockerfile.corpus, the function without its tests, every wheel."""
     ignored = shutil.ignore_patterns("events", "*.txt", "*.md", "unseen.json")
     shutil.copytree(function, context / "function", ignore=ignored)
     for data in function.glob("*/*.txt"):  # templates are the function's

@@ -42,7 +42,7 @@ def _write_wheel(folder: Path, name: str, size: int) -> Path:
 
 
 def peak_bytes(command: Sequence[str], *, environment: dict[str, str], folder: Path) -> int:
-    """Run a command; the most memory that it and its children had resident at a time, pages they share counted twice."""
+    """Run a command; the most memory that it and its children had resident at a time, looked at every few ms."""
     with subprocess.Popen(
         command, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -61,12 +61,12 @@ def peak_bytes(command: Sequence[str], *, environment: dict[str, str], folder: P
 
 
 def _resident(pid: int) -> int:
-    """Bytes that a process and its children have resident now; what is gone counts nothing."""
+    """Bytes that a process and its children have resident now, each page's share; what is gone counts nothing."""
     place = Path("/proc", str(pid))
     try:
-        # A child that was just forked shares all with its parent until it is another program.
-        own = int((place / "statm").read_text().split()[1]) * 4096
+        lines = (place / "smaps_rollup").read_text().splitlines()
         children = [child for task in place.glob("task/*/children") for child in task.read_text().split()]
-    except (OSError, IndexError, ValueError):
+    except OSError:
         return 0
+    own = next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
     return own + sum(_resident(int(child)) for child in children)

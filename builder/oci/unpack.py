@@ -50,8 +50,9 @@ Watch = Callable[[Member, Iterator[bytes]], Iterator[bytes]]
 def unpack(image: Image, folder: Path, *, limits: Limits | None = None, watch: Watch | None = None) -> Unpacked:
     """Apply all layers in order to `folder`, which must be missing or empty, and is left so when this fails.
 
-    `watch` sees every member with its content on the way, so that nobody has to read a layer twice. Each blob's digest and each layer's diff_id is checked. Raises TargetError for the folder, ImageError
-    (LimitError, BlobError) for the image, DiskError for the disk.
+    `watch` sees every member with its content on the way, so that nobody has to read a layer twice. Each
+    blob's digest and each layer's diff_id is checked. Raises TargetError for the folder, ImageError (LimitError,
+    BlobError) for the image, DiskError for the disk.
     """
     made = _prepare(folder)
     budget = Budget(limits or Limits())

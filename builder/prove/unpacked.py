@@ -43,7 +43,8 @@ def unpacked_base(image: Image, cache: Cache) -> Path:
 def unpack_layer(layer: Layer, blobs: Blobs, cache: Cache, *, watch: Watch) -> bool:
     """Unpack one of our layers before its image is there, for `unpacked` to find; `watch` sees what is unpacked.
 
-    Gives whether it was done: a layer that was unpacked before is left alone. Raises ImageError, and OutputError for the disk.
+    Gives whether it was done: a layer that was unpacked before is left alone. Raises ImageError, and OutputError for
+    the disk.
     """
     alone = Image.assemble(ImageConfig(architecture=""), [layer], blobs=blobs)
     filled: list[Path] = []
