@@ -68,8 +68,8 @@ def assemble(
     """The image of the plan; `compiler` says who compiles, else `interpreter` does; `base` is what the plan keeps.
 
     `ahead` reads what is written while the next layer is made; it is done when the image is. Raises
-    FunctionSyntaxError, OutputError (disk), SourceError (files that cannot be packed, or change meanwhile) and InterpreterError (a Python
-    that cannot compile).
+    FunctionSyntaxError, OutputError (disk), SourceError (files that cannot be packed, or change meanwhile) and
+    InterpreterError (a Python that cannot compile).
     """
     compiler = compiler or Choice(interpreter)
     press = _Press(Packer(plan, interpreter, compiler, cache), BlobStore(cache.blobs), say, ahead)
