@@ -58,6 +58,7 @@ _source = click.argument("source", default=".", is_eager=True, callback=_default
 
 @click.command(
     "build-image",
+    short_help="Turn a function into a proven image; the same as build-image.",
     context_settings={"auto_envvar_prefix": "BUILD_IMAGE", "help_option_names": ["-h", "--help"]},
     epilog=EXIT_CODES,
 )
@@ -352,7 +353,7 @@ def _check_push(config: "Config") -> None:
     if not names_registry(config.tag or ""):
         raise click.UsageError(
             f"--push needs a tag that names the registry, as ghcr.io/team/name:1 or docker.io/team/name:1 does; "
-            f"it is {config.tag!r}."
+            f"{'none was given' if config.tag is None else f'it is {config.tag!r}'}. Give one with -t."
         )
     if config.offline:
         raise click.UsageError("--push needs a network: leave out --offline, or --push.")
@@ -387,7 +388,7 @@ def _firkin() -> None:
 _firkin.add_command(_build, "build")
 
 
-@_firkin.command("bases")
+@_firkin.command("bases", short_help="List the bases that are known, and where their Python is.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print them as one JSON object, with the sources of what is said."
 )
@@ -402,7 +403,7 @@ def _bases(*, as_json: bool) -> None:
         print_bytes(render_bases(known_bases()).encode())
 
 
-@_firkin.command("init")
+@_firkin.command("init", short_help="Write a commented [tool.build-image] into pyproject.toml.")
 @click.argument("source", default=".", type=click.Path(path_type=Path))
 def _init(source: Path) -> None:
     """Add a commented [tool.build-image] to the pyproject.toml of the folder SOURCE."""
@@ -419,7 +420,11 @@ def _init(source: Path) -> None:
 
 
 # What is about the function comes from the same variables as for a build, what is about serving from its own.
-@_firkin.command("run", context_settings={"auto_envvar_prefix": "FIRKIN_RUN"})
+@_firkin.command(
+    "run",
+    context_settings={"auto_envvar_prefix": "FIRKIN_RUN"},
+    short_help="Start a function's folder or an image on this machine.",
+)
 @_source
 @click.option(
     "--handler",
@@ -499,7 +504,7 @@ def _run(
             raise BuilderError(f"running {source}: {error}", hint="See the message above.") from error
 
 
-@_firkin.command("invoke")
+@_firkin.command("invoke", short_help="Send an event to a running function; print its response.")
 @click.argument("event", default="{}")
 @click.option("--url", help="The endpoint; else http://127.0.0.1:PORT.")
 @click.option(
@@ -527,7 +532,7 @@ def _invoke(event: str, *, url: str | None, port: int, wait: float) -> None:
         raise FunctionError(str(error), hint=error.hint) from error
 
 
-@_firkin.command("lint")
+@_firkin.command("lint", short_help="Say why Lambda would refuse an image, before the deploy.")
 @click.argument("image")
 @click.option("--ignore", multiple=True, metavar="RULE", help="Say nothing of this rule. Repeatable.")
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
@@ -571,7 +576,10 @@ def _lint(
             subject = open_subject(image)
         elif Path(image).exists():
             kind = "oci" if Path(image).is_dir() else "tar"
-            raise SourceError(f"reading the image: {image!r} is a place here", hint=f"Then say {kind}:{image}.")
+            raise SourceError(
+                f"reading the image: {image!r} is a place here, and a bare name is an image in a registry",
+                hint=f"For an image say {kind}:{image}. A function's folder is checked by build-image.",
+            )
         else:
             from builder.oci import BlobStore
             from builder.registry import pull_image
@@ -589,7 +597,7 @@ def _lint(
     gate(findings, image, strict=strict)
 
 
-@_firkin.command("explain")
+@_firkin.command("explain", short_help="Say why a module or file is in an image, or why not.")
 @click.argument("image")
 @click.argument("name", metavar="MODULE|PATH")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as one JSON object.")
@@ -609,7 +617,7 @@ def _explain(image: str, name: str, *, as_json: bool) -> None:
         print_bytes(render(answers).encode("utf-8", "surrogateescape"))
 
 
-@_firkin.command("trace")
+@_firkin.command("trace", short_help="Keep in the image what a real run asked for and missed.")
 @_source
 @click.option(
     "--log",

@@ -1,5 +1,6 @@
 """The Docker Engine, through the `docker` SDK: images in and out, a container's log. Imported only when asked for."""
 
+import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from docker import DockerClient  # type: ignore[import-untyped]  # the SDK has no types, and no stubs that follow it
 
 
+SOCKET = "unix:///var/run/docker.sock"  # where the SDK looks without DOCKER_HOST
 TIMEOUT_S = 300
 CHUNK_BYTES = 1 << 20
 LOG_LINES = 50  # of a failed build, its end
@@ -63,7 +65,8 @@ def _client(otherwise: str) -> Iterator["DockerClient"]:
         client = docker.from_env(timeout=TIMEOUT_S)
     except DockerException as error:
         raise DockerError(
-            f"reaching the Docker Engine: {_reason(error)}", hint=f"Start it, set DOCKER_HOST, or {otherwise}."
+            f"reaching the Docker Engine at {os.environ.get('DOCKER_HOST') or SOCKET}: {_system_reason(error)}",
+            hint=f"Start it, set DOCKER_HOST, or {otherwise}.",
         ) from error
     try:
         yield client
@@ -141,4 +144,14 @@ def build_context(context: BinaryIO, reference: str, *, platform: str, say: Call
 
 
 def _reason(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def _system_reason(error: BaseException) -> str:
+    """What the system said, which the library wraps into four exceptions; else the library's own words."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
     return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -147,7 +147,7 @@ def test_a_load_replaces_what_had_the_name(build_image, function, docker):
 def test_no_engine_has_its_exit_code_and_an_advice(build_image, function):
     done = build_image(function(), "-o", "docker", DOCKER_HOST="unix:///nowhere.sock")
     assert (done.code, done.out) == (9, "")
-    assert "reaching the Docker Engine" in done.err
+    assert "reaching the Docker Engine at unix:///nowhere.sock: No such file or directory\n" in done.err
     assert "tar:FILE" in done.err
 
 

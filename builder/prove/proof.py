@@ -5,6 +5,7 @@ could not start, and never runs anything outside the sandbox that `rootfs` chose
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from builder.prove.start import Start
 SHOWN_CHARS = 2000  # of a payload
 LOG_CHARS = 20_000  # of each run's log, its end
 
+_NO_MODULE = re.compile(r"ImportModuleError: .*No module named '([^'.]+)'")
 _OK = 200  # HTTP's
 _SERVER_ERROR = 500
 
@@ -132,7 +134,7 @@ def _problem(event: Event, outcome: emulator.Outcome, payload: str) -> str:
     if event.expected is None:
         failed = outcome.function_error or outcome.status != _OK
         if failed:
-            return f"it failed with {shortened(payload) or 'no answer at all'}"
+            return f"it failed with {_failure(payload)}"
         if (status := _http_status(payload)) >= _SERVER_ERROR:
             return f"it answered with HTTP status {status}: {shortened(payload)}"
         return ""
@@ -144,6 +146,18 @@ def _problem(event: Event, outcome: emulator.Outcome, payload: str) -> str:
         return ""
     wanted = shortened(event.expected.decode("utf-8", "replace").strip())
     return f"it answered {shortened(payload) or 'nothing'} where expected/{event.name}.json says {wanted}"
+
+
+def _failure(payload: str) -> str:
+    """What an error says, as Python would; its traceback is in the log. An answer that is no error as it is."""
+    try:
+        error = json.loads(payload)
+    except (ValueError, RecursionError):
+        error = None
+    if not isinstance(error, dict) or not isinstance(error.get("errorType"), str):
+        return shortened(payload) or "no answer at all"
+    message = error.get("errorMessage")
+    return shortened(f"{error['errorType']}: {message}" if message else error["errorType"])
 
 
 def _http_status(payload: str) -> int:
@@ -180,6 +194,17 @@ def readable(log: str) -> str:
     return log.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def _missing_module(answer: Answer) -> str:
+    """The first advice for whoever has declared no dependencies, which is what most first builds fail by."""
+    found = _NO_MODULE.search(answer.problem)
+    if found is None:
+        return ""
+    return (
+        f"{found[1]!r} is neither in the folder nor among the dependencies: name the package that brings it in "
+        "requirements.txt or pyproject.toml.\n  "
+    )
+
+
 def raise_for(answers: Sequence[Answer], method: str) -> None:
     """Raise ProofError for the first answer that is not as it should be."""
     wrong = [answer for answer in answers if answer.problem]
@@ -188,6 +213,6 @@ def raise_for(answers: Sequence[Answer], method: str) -> None:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise ProofError(
             f"proving the image: event {first.event!r}: {first.problem}{more}",
-            hint=hint_of(method),
-            details="".join(f"--- log of {answer.event}\n{answer.log[-LOG_CHARS:]}" for answer in wrong),
+            hint=_missing_module(first) + hint_of(method),
+            details="".join(f"--- log of {answer.event}\n{answer.log[-LOG_CHARS:]}" for answer in wrong if answer.log),
         )

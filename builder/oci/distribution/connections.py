@@ -142,7 +142,10 @@ def _explained(error: Exception, method: str, url: str) -> RegistryError:
                 f"an insecure registry"
             )
         if isinstance(cause, socket.gaierror) and cause.errno in _NO_NAME:
-            return RegistryError(f"{doing}: there is no host of that name; correct the image's name")
+            return RegistryError(
+                f"{doing}: there is no host of that name; "
+                f"see whether this machine has a network, or correct the image's name"
+            )
     return UnavailableError(f"{doing}: {reason(error)}; see whether it runs and can be reached, and try again")
 
 

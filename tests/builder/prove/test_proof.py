@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builder.errors import ProofError
 from builder.project import Event
-from builder.prove.proof import SHOWN_CHARS, judge, readable, same_json, shortened
+from builder.prove.proof import SHOWN_CHARS, judge, raise_for, readable, same_json, shortened
 from emulator import Outcome
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
@@ -72,7 +73,9 @@ def test_right_answers_have_no_problem(expected, got):
 @pytest.mark.parametrize(
     ("expected", "got", "words"),
     [
-        (None, outcome(b'{"errorType": "E"}', function_error="Unhandled"), 'it failed with {"errorType": "E"}'),
+        (None, outcome(b'{"errorType": "E"}', function_error="Unhandled"), "it failed with E"),
+        (None, outcome(b'{"errorType": "E", "errorMessage": "m"}', function_error="Unhandled"), "it failed with E: m"),
+        (None, outcome(b'{"errorType": 1}', function_error="Unhandled"), 'it failed with {"errorType": 1}'),
         (None, outcome(b"", status=502, function_error="Unhandled"), "it failed with no answer at all"),
         (None, outcome(b"x", status=503), "it failed with x"),
         (b"1", outcome(b"2"), "it answered 2 where expected/e.json says 1"),
@@ -122,3 +125,19 @@ def test_an_expected_500_is_right():
     """Whoever writes the answer down wants it."""
     body = b'{"statusCode": 500}'
     assert judge(Event("e", b"{}", body), outcome(body)).problem == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("Unable to import module 'app': No module named 'requests'", True),
+        ("Unable to import module 'app': No module named 'app.x'", False),
+    ],
+)
+def test_a_missing_dependency_has_its_advice(message, told):
+    """Most first builds fail by it. A module inside a package that is there is another mistake."""
+    failure = json.dumps({"errorType": "Runtime.ImportModuleError", "errorMessage": message}).encode()
+    answer = judge(Event("e", b"{}", None), outcome(failure, function_error="Unhandled"))
+    with pytest.raises(ProofError, match=r"it failed with Runtime\.ImportModuleError: Unable") as caught:
+        raise_for([answer], "namespace")
+    assert ("'requests' is neither in the folder nor among the dependencies" in (caught.value.hint or "")) is told
