@@ -7,6 +7,7 @@ from builder.console import Console
 from builder.errors import LintError, SourceError
 from builder.lint.check import lint
 from builder.lint.finding import Finding, Level, read_rules
+from builder.lint.render import render_lines
 from builder.lint.subject import Subject
 
 
@@ -24,7 +25,7 @@ def failed(findings: Sequence[Finding], *, strict: bool = False) -> bool:
 
 
 def gate(findings: Sequence[Finding], image: str, *, strict: bool = False, option: str = "--ignore") -> None:
-    """Raise LintError when the findings forbid to deploy; `option` is how to accept one."""
+    """Raise LintError, with all findings, when they forbid to deploy; `option` is how to accept one."""
     if not failed(findings, strict=strict):
         return
     first = findings[0]
@@ -33,6 +34,7 @@ def gate(findings: Sequence[Finding], image: str, *, strict: bool = False, optio
     raise LintError(
         f"checking {image}: {first.place + ': ' if first.place else ''}{rule.title.lower()}: {first.message}"
         + (f" (and {others} more {'finding' if others == 1 else 'findings'})" if others else ""),
+        details=render_lines(findings) if others else "",
         hint=f"{rule.do} Where it is meant to be so: {option} {first.rule}.",
     )
 

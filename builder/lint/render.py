@@ -11,13 +11,22 @@ def render_text(findings: Sequence[Finding], image: str) -> str:
     told: set[str] = set()
     for finding in findings:
         rule = read_rules()[finding.rule]
-        place = f"{finding.place}: " if finding.place else ""
-        lines.append(f"{finding.level}: {rule.id}: {place}{finding.message}")
+        lines.append(_line(finding))
         if rule.id not in told:
             told.add(rule.id)
             lines.append(f"    {rule.title}: {rule.why}.")
             lines.append(f"    {rule.do}")
     return "\n".join([*lines, f"{image}: {_counted(findings)}"]) + "\n"
+
+
+def render_lines(findings: Sequence[Finding]) -> str:
+    """A line per finding, without reasons."""
+    return "\n".join(map(_line, findings))
+
+
+def _line(finding: Finding) -> str:
+    place = f"{finding.place}: " if finding.place else ""
+    return f"{finding.level}: {finding.rule}: {place}{finding.message}"
 
 
 def _counted(findings: Sequence[Finding]) -> str:

@@ -89,9 +89,10 @@ def test_a_folder_without_its_kind_is_not_looked_for_in_a_registry(firkin, layou
 
 def test_a_build_ends_before_anything_is_written(build_image, function, tmp_path):
     """A key in the function's folder is an error of the build; named as meant, it is built."""
-    source = function(files={"key.pem": "-----BEGIN PRIVATE KEY-----\nMII\n"})
+    source = function(files=dict.fromkeys(("key.pem", "other.pem"), "-----BEGIN PRIVATE KEY-----\nMII\n"))
     done = build_image(source, "-o", f"oci:{tmp_path}/out")
     assert done.code == 16
+    assert "error: secret-in-file: /var/task/other.pem: it seems to hold a private key" in done.err, "all are told"
     assert "/var/task/key.pem" in done.err
     assert "--lint-ignore secret-in-file" in done.err
     assert not (tmp_path / "out").exists()
