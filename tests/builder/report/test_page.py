@@ -15,7 +15,6 @@ from builder.report.import_time import ImportTime
 from builder.report.observe import Facts
 from builder.report.page import render_html
 from tests.conftest import unavailable
-from tests.test_build_image import SMALL
 
 PYTHON = PlannedFile("var/lang/bin/python3.11", "/x", "the interpreter", size=5_000_000)
 PLAN = Plan(
@@ -133,14 +132,13 @@ def test_another_ending_is_refused_before_the_build(build_image, function, tmp_p
 
 def test_a_build_writes_its_report(build_image, function, tmp_path):
     """--report beside the outputs, with the numbers of that build."""
-    done = build_image(function(), "--report", tmp_path / "report.html", "--json", **SMALL)
+    done = build_image(function(), "--report", tmp_path / "report.html", "--json")
     assert done.code == 0, done.err
     page = (tmp_path / "report.html").read_text()
     assert json.loads(done.out)["image"] in page
     assert '<td class="path">_lambda_runtime.start</td>' in page, "import times, of the image itself"
     assert "/libc.so.6: " in page, "files in the picture"
-    fewer = {"BUILD_IMAGE_DROP": SMALL["BUILD_IMAGE_DROP"] + " smtplib.py"}
-    build_image(function(), "--report", tmp_path / "report.html", **fewer)
+    build_image(function(), "--report", tmp_path / "report.html", "--drop", "smtplib.py")
     assert "/smtplib.py (gone)" in (tmp_path / "report.html").read_text()
 
 

@@ -1,5 +1,9 @@
 """Pictures as arrays: scikit-image loads its parts lazily, by stub files."""
 
+import os
+
+os.environ.setdefault("XDG_CACHE_HOME", "/tmp")  # scikit-image asks where to keep samples; there is no home on Lambda
+
 import numpy as np
 import skimage as ski
 
