@@ -110,25 +110,6 @@ def test_the_tar_file_loads_and_answers(built, docker, tmp_path):
 
 
 @pytest.mark.xdist_group("docker")
-def test_the_printed_dockerfile_builds_an_image_that_answers_the_same(built, build_image, docker, tmp_path):
-    result = built("hello", f"rootfs:{tmp_path}/rootfs", "docker")
-    dockerfile = build_image(EXAMPLES / "hello", "--dockerfile", "-q")
-    (tmp_path / "Dockerfile").write_text(dockerfile.out)
-    image = docker("build", "--quiet", str(tmp_path)).strip()
-    try:
-        wanted, found = (
-            json.loads(docker("image", "inspect", name))[0]["Config"] for name in (result["reference"], image)
-        )
-        for key in ("Cmd", "Entrypoint", "WorkingDir"):
-            assert found[key] == wanted[key]
-        assert sorted(found["Env"]) == sorted(wanted["Env"])
-        with running(docker, image) as url:
-            assert answers(url, "hello") == right("hello")
-    finally:
-        docker("rmi", "--force", image)
-
-
-@pytest.mark.xdist_group("docker")
 def test_a_load_replaces_what_had_the_name(build_image, function, docker):
     source = function()
     tag = f"firkin-test-{os.getpid()}/again"

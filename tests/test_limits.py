@@ -111,16 +111,15 @@ def test_a_full_disk_stops_a_zip(build_image, function, full):
     assert [file.name for file in full.iterdir()] == ["filling"]
 
 
-def test_a_push_needs_no_room_for_what_is_in_the_cache(build_image, function, disk, registry, cold_cache, tmp_path):
+def test_a_push_needs_no_room_for_what_is_in_the_cache(build_image, function, disk, registry):
     """An image that was built before goes out although nothing can be written."""
     place = disk(100_000)
     cache = place / "cache"
     source = function()
-    shutil.copytree(cold_cache, cache)
-    assert build_image(source, "-q", "-o", "oci:out", cache=cache).code == 0
+    assert build_image(source, "-q", "--no-prove", "-o", "oci:out", cache=cache).code == 0
     fill(place)
     name = f"{registry.host}/full/disk:1"
-    done = build_image(source, "--push", "-t", name, "--insecure-registry", registry.host, cache=cache)
+    done = build_image(source, "--push", "-t", name, "--insecure-registry", registry.host, "--no-prove", cache=cache)
     assert done.code == 0, done.err
     assert "4 blobs uploaded" in done.err
     assert list((cache / "tmp").iterdir()) == []
