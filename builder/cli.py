@@ -225,9 +225,10 @@ def _build(
     from builder.console import Console
     from builder.disk import write_whole
     from builder.platforms import each_platform
-    from builder.report import check_report
 
     if report:
+        from builder.report import check_report
+
         check_report(report)
     if show_plan and dockerfile:
         raise click.UsageError("--plan and --dockerfile both want stdout: ask for one of them.")

@@ -16,12 +16,11 @@ from builder.oci.archive_file import ArchiveFile
 from builder.oci.image import Blobs, parse_image, read_small
 from builder.oci.index import INDEX_NAME, MARKER_NAME
 from builder.oci.jsons import Fields
+from builder.oci.manifest import INDEXES
 
 if TYPE_CHECKING:
     from builder.oci.distribution import Pulled
 
-DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
-INDEXES = (media_types.INDEX, DOCKER_INDEX)
 _MAX_DEPTH = 3  # an index that lists indexes; deeper is nobody's image
 
 
