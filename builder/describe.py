@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from builder.build import Result
+from builder.make import Result
 from builder.plan import Plan
 
 if TYPE_CHECKING:

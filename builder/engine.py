@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from builder.assemble import Assembled, AssembledLayer, Packer
 from builder.bases.fetch import stored
-from builder.build import Prepared
 from builder.cache import ELSEWHERE, Cache
 from builder.console import Console
 from builder.daemon import build_context, load, save
@@ -23,6 +22,7 @@ from builder.disk import disk
 from builder.dockerfile import SCRATCH, render_dockerfile
 from builder.errors import DockerError
 from builder.oci import Entry, OCIError, read_archive, write_archive, write_tar
+from builder.prepare import Prepared
 
 if TYPE_CHECKING:
     from builder.oci import Image

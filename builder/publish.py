@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from builder.attest import PROVENANCE_TYPE, SBOM_TYPE, attest
 from builder.bases.choice import REGISTRY, parse_base
-from builder.build import Result
 from builder.console import Console
+from builder.make import Result
 from builder.registry import push_image
 
 if TYPE_CHECKING:

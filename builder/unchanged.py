@@ -29,7 +29,7 @@ from builder.outputs import Output, check_outputs, write_output
 from builder.summary import Row, show_summary
 
 if TYPE_CHECKING:
-    from builder.build import Result
+    from builder.make import Result
 
 KIND = "unchanged"
 

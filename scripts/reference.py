@@ -14,7 +14,9 @@ import click
 
 from builder import config, errors
 from builder.bases import known_bases
-from builder.cli import _build, _firkin
+from builder.cli.build import build_command
+from builder.cli.group import firkin_command
+from builder.cli.grouped import GroupedCommand, grouped_options
 from builder.lint import read_rules
 from builder.project import DEFAULT_IGNORED
 from emulator.cli import _make_parser
@@ -25,17 +27,22 @@ REFERENCE = TOP / "docs" / "reference"
 
 
 def options(command: click.Command) -> str:
-    """A table of a command's arguments and options."""
+    """A table of a command's options; one for each group where there are groups."""
     context = click.Context(command, info_name=command.name)
-    rows = ["| option | meaning |", "|---|---|"]
-    for parameter in command.get_params(context):
-        if isinstance(parameter, click.Argument):
-            continue
-        found = parameter.get_help_record(context)
-        if found:
-            name, text = found
-            rows.append(f"| `{name.replace('|', chr(92) + '|')}` | {text.replace('|', chr(92) + '|')} |")
-    return "\n".join(rows)
+    grouped = isinstance(command, GroupedCommand)
+    groups = (
+        grouped_options(command, context)
+        if grouped
+        else [("", [one for one in command.get_params(context) if isinstance(one, click.Option)])]
+    )
+    lines: list[str] = []
+    for title, group in groups:
+        lines += ["", f"*{title}*", ""] if grouped else []
+        lines += ["| option | meaning |", "|---|---|"]
+        for record in filter(None, (option.get_help_record(context) for option in group)):
+            name, text = (cell.replace("|", chr(92) + "|") for cell in record)
+            lines.append(f"| `{name}` | {text} |")
+    return "\n".join(lines).lstrip()
 
 
 def exit_codes() -> str:
@@ -118,22 +125,22 @@ PARTS = {
     "emulator.md": {"options": emulator_options},
     "../explanation/life-of-an-environment.md": {"diagram": LIFE["diagram"]},
     "build-image.md": {
-        "options": lambda: options(_build),
+        "options": lambda: options(build_command),
         "exit codes": exit_codes,
         "table": table_keys,
         "trim": trim_rules,
         "ignored": ignored,
     },
     "firkin.md": {
-        "run": lambda: options(_firkin.commands["run"]),
-        "invoke": lambda: options(_firkin.commands["invoke"]),
-        "explain": lambda: options(_firkin.commands["explain"]),
-        "bases": lambda: options(_firkin.commands["bases"]),
+        "run": lambda: options(firkin_command.commands["run"]),
+        "invoke": lambda: options(firkin_command.commands["invoke"]),
+        "explain": lambda: options(firkin_command.commands["explain"]),
+        "bases": lambda: options(firkin_command.commands["bases"]),
         "known bases": known,
-        "trace": lambda: options(_firkin.commands["trace"]),
+        "trace": lambda: options(firkin_command.commands["trace"]),
     },
     "lint.md": {
-        "options": lambda: options(_firkin.commands["lint"]),
+        "options": lambda: options(firkin_command.commands["lint"]),
         "rules": lint_rules,
     },
 }

@@ -9,10 +9,10 @@ from builder.attest.base_parts import base_parts
 from builder.attest.parts import collect_parts
 from builder.attest.provenance import render_provenance
 from builder.attest.sbom import render_sbom
-from builder.build import Result
 from builder.config import Config
 from builder.dependencies import DECLARATIONS
 from builder.labels import PREFIX
+from builder.make import Result
 from builder.oci import Reference
 from builder.plan import Foundation
 

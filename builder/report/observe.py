@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 import emulator
-from builder.build import Result
 from builder.cache import Cache, key_of
 from builder.errors import ImageError
 from builder.lint import Subject, read_layers
+from builder.make import Result
 from builder.prove import runnable, settings_for
 from builder.prove.start import start
 from builder.report.compare import Build

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from builder import errors
-from builder.cli import EXIT_CODES
+from builder.cli.build import EXIT_CODES
 from builder.program import INTERRUPTED, TERMINATED
 
 TOP = Path(__file__).parents[2]

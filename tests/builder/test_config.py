@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder import cli
+from builder.cli.build import build_command
 from builder.config import LISTS, MAX_SHOWN_CHARS, STRINGS, parse_table, read_pyproject
 from builder.errors import SourceError
 
@@ -36,7 +36,7 @@ def test_every_key_sets_the_parameter_of_its_flag():
 
 def test_keys_are_parameters_of_the_command():
     """What the table may set is what the command line takes: a key nobody reads would be a lie."""
-    parameters = {parameter.name for parameter in cli._build.params}
+    parameters = {parameter.name for parameter in build_command.params}
     assert {*STRINGS.values(), *LISTS.values()} <= parameters
 
 

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from builder.cli import _build
+from builder.cli.build import build_command
 from builder.config import LISTS, STRINGS, parse_table
 from builder.errors import SourceError
 from builder.init import EXAMPLES, Setting, init, render_table
@@ -51,7 +51,7 @@ def test_the_command_writes_a_table_that_builds(commands, tmp_path, command):
     assert done.code == 0, done.err
     assert "with the handler app.handler" in done.err
     text = (tmp_path / "pyproject.toml").read_text()
-    (keep,) = [parameter.help for parameter in _build.params if parameter.name == "keep"]
+    (keep,) = [parameter.help for parameter in build_command.params if parameter.name == "keep"]
     assert f"# {keep}\n# keep = " in text
 
 

@@ -5,12 +5,13 @@ import os
 
 import pytest
 
-from builder.build import Result, build
+from builder.build import build
 from builder.cache import Cache
 from builder.config import Config
 from builder.console import Console
 from builder.describe import describe
 from builder.errors import ProofError, TrimError
+from builder.make import Result
 
 pytestmark = pytest.mark.xdist_group("settle")  # which share a cache of interpreters
 

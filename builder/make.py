@@ -1,0 +1,201 @@
+"""One image of what was prepared: assembled, proven, checked; in the cache, and nowhere else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from builder.ahead import reading_ahead
+from builder.assemble import Assembled, assemble
+from builder.cache import Cache
+from builder.config import Config
+from builder.console import Console
+from builder.explain import remember
+from builder.outputs import parse_reference
+from builder.plan import Plan
+from builder.platforms import is_one_of_several
+from builder.prepare import Prepared, finished, prepare
+from builder.summary import Row, show_summary
+from builder.trim import Choice
+
+if TYPE_CHECKING:
+    from builder.prove import Proof
+    from builder.settle import Round, Settled
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished build."""
+
+    prepared: Prepared
+    assembled: Assembled
+    method: str
+    answers: tuple[Mapping[str, object], ...]
+    steps: tuple[tuple[str, float], ...]  # names and seconds
+    package: Path | None = None
+    rounds: "tuple[Round, ...]" = ()  # of putting back what the trimmed image lacked
+
+    @property
+    def digest(self) -> str:
+        """The image's digest, of its manifest."""
+        return str(self.assembled.image.digest)
+
+    @property
+    def name(self) -> str:
+        """`NAME@sha256:…`, which names this image and no other."""
+        return f"{parse_reference(self.prepared.reference)[0]}@{self.digest}"
+
+
+def make(config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]) -> Result:
+    """One image, proven; nothing of it is written outside the cache."""
+    if is_one_of_several(config):
+        console.say(f"building for {config.platform}")
+    before = len(console.timings)
+    prepared = prepare(config, cache, console, environment=environment)
+    rounds: tuple[Round, ...] = ()
+    if prepared.whole and not _why_not_proven(prepared):
+        with console.step("assemble and prove"):
+            settled = _settle(prepared, prepared.whole, cache, console)
+        prepared, assembled, rounds = replace(prepared, plan=settled.plan), settled.assembled, settled.rounds
+        method, answers, log = _told(prepared, settled.proof, console)
+    else:
+        with console.step("assemble"):
+            assembled = assemble_prepared(prepared, cache, console)
+        with console.step("prove"):
+            method, answers, log = _prove(prepared, assembled, cache, console)
+    remember(prepared.plan, assembled.image, cache)
+    with console.step("check"):
+        _check(prepared, assembled, cache, console, log=log)
+    package = None
+    if any(output.kind == "zip" for output in prepared.outputs):
+        with console.step("package"):
+            package = _package(prepared, assembled, cache, console)
+    return Result(prepared, assembled, method, answers, tuple(console.timings[before:]), package, rounds)
+
+
+def _package(prepared: Prepared, assembled: Assembled, cache: Cache, console: Console) -> Path:
+    """The deployment package, proven; it stays in the cache."""
+    from builder.package import make_package
+
+    plan = prepared.plan
+    package = make_package(assembled.image, plan, prepared.interpreter.glibc, cache)
+    if prepared.config.prove:
+        from builder.prove.package import prove_package
+
+        proof = prove_package(package, prepared.events, cache, handler=plan.handler, architecture=plan.architecture)
+        if proof is None:
+            console.warn("the zip is not proven: this machine has no sandbox in which it could lie at /var/task")
+        else:
+            console.say(f"proven as a zip too, {proof.described}")
+    return package
+
+
+def assemble_prepared(prepared: Prepared, cache: Cache, console: Console) -> Assembled:
+    """The image of what was prepared, in the cache, by the engine that was asked for."""
+    if prepared.config.engine == "docker":
+        from builder.engine import assemble_by_engine
+
+        return assemble_by_engine(prepared, cache, console)
+    base = prepared.base.image if prepared.base and prepared.base.kept else None
+    with reading_ahead(cache, unpacked=not _why_not_proven(prepared)) as ahead:
+        return assemble(
+            prepared.plan,
+            prepared.interpreter,
+            cache,
+            say=console.say,
+            compiler=prepared.compiler,
+            base=base,
+            ahead=ahead,
+        )
+
+
+def _why_not_proven(prepared: Prepared) -> str:
+    """Why the image is not run, as a warning; "" when it is."""
+    from builder.prove import runner_of
+
+    if not prepared.config.prove:
+        return "not proven: --no-prove was given"
+    if runner_of(prepared.plan.architecture) is None:
+        return (
+            f"not proven: the image is for linux/{prepared.plan.architecture}, and this machine runs no programs of "
+            f"it; install qemu-user-static, or prove it on such a machine"
+        )
+    return ""
+
+
+def _prove(
+    prepared: Prepared, assembled: Assembled, cache: Cache, console: Console
+) -> tuple[str, tuple[Mapping[str, object], ...], str]:
+    """How the image was proven, what it answered, and what it logged meanwhile."""
+    reason = _why_not_proven(prepared)
+    if reason:
+        console.warn(reason)
+        return "not proven", (), ""
+    from builder.prove import prove
+
+    return _told(prepared, prove(assembled.image, prepared.events, cache), console)
+
+
+def _settle(prepared: Prepared, whole: Plan, cache: Cache, console: Console) -> "Settled":
+    """The trimmed image that has been compared with the untrimmed function."""
+    from builder.settle import Trimming, settle
+
+    config, interpreter = prepared.config, prepared.interpreter
+    return settle(
+        Trimming(
+            whole,
+            Choice(config.trim, config.keep, config.drop),
+            interpreter,
+            prepared.events,
+            config.volatile,
+            cache,
+            console,
+            finish=lambda plan: finished(plan, interpreter),
+            assemble=lambda plan: assemble_prepared(replace(prepared, plan=plan), cache, console),
+        )
+    )
+
+
+def _told(prepared: Prepared, proof: "Proof", console: Console) -> tuple[str, tuple[Mapping[str, object], ...], str]:
+    """How the image was proven, what it answered, and what it logged, told to the person as well."""
+    if not prepared.events:
+        console.warn("there are no sample events in events/: proven is only that the function starts")
+    answers = tuple(
+        {
+            "event": a.event,
+            "duration_ms": round(a.duration_ms, 2),
+            "init_ms": a.init_ms and round(a.init_ms, 2),
+            "max_memory_mb": a.max_memory_mb,
+        }
+        for a in proof.answers
+    )
+    count = len(prepared.events)
+    told = "unchanged since it was proven" if proof.remembered else "proven"
+    console.say(f"{told}: {count} {'event' if count == 1 else 'events'}, {proof.described}")
+    for answer in proof.answers:
+        console.detail(
+            f"{answer.event}: {answer.duration_ms:.1f} ms, {answer.max_memory_mb} MB: {answer.payload[:200]}"
+        )
+    return proof.method, answers, "".join(answer.log for answer in proof.answers)
+
+
+def _check(prepared: Prepared, assembled: Assembled, cache: Cache, console: Console, *, log: str) -> None:
+    from builder.lint import Subject, check_built
+
+    image = assembled.image
+    subject = Subject.of(image, prepared.reference)
+    check_built(subject, str(image.digest), cache, console, ignored=prepared.config.lint_ignore, log=log)
+
+
+def _summary(prepared: Prepared, assembled: Assembled, console: Console) -> None:
+    rows = [
+        Row(
+            made.name,
+            made.files,
+            made.layer.size_uncompressed or 0,
+            made.layer.descriptor.size,
+            None if made.cached else made.seconds,
+        )
+        for made in assembled.layers
+    ]
+    show_summary(rows, prepared.outputs, console)

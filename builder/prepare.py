@@ -1,0 +1,175 @@
+"""What is known before the first byte is packed: folder, base, packages and host, read and observed into a Plan.
+
+Writes nothing but the cache, and builds nothing. Prints through the console only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from builder.bases import HOST, choose_compiler, parse_base
+from builder.bases import Choice as CompilerChoice
+from builder.cache import Cache
+from builder.config import Config, read_pyproject
+from builder.console import Console
+from builder.errors import BaseError, InterpreterError, SourceError
+from builder.host import observe_host
+from builder.interpreter import ARCHITECTURES, Interpreter, observe_interpreter
+from builder.labels import image_labels, parse_pairs
+from builder.left_out import with_left_out
+from builder.observe import make_plan, moved, observe_function, observe_packages
+from builder.outputs import (
+    Output,
+    check_outputs,
+    inside,
+    parse_output,
+    parse_reference,
+)
+from builder.plan import Plan, PlannedLayer
+from builder.platforms import named_outputs, named_reference
+from builder.project import Event, check_folder, name_of, read_events
+from builder.trim import Choice
+
+if TYPE_CHECKING:
+    from builder.bases.observe import Base
+
+MAX_DATE_S = 253_402_300_799  # the last second of the year 9999, as far as RFC 3339 reaches
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything known before the first byte is packed."""
+
+    config: Config
+    reference: str
+    outputs: tuple[Output, ...]
+    interpreter: Interpreter
+    plan: Plan
+    events: tuple[Event, ...]
+    compiler: CompilerChoice
+    indexes: tuple[Output, ...]  # what becomes an index of several images
+    base: "Base | None" = None
+    whole: Plan | None = None  # the plan before trimming by what is reached
+
+
+def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]) -> Prepared:
+    """Read, observe and plan. Raises the BuilderError that fits what is wrong with the project or the machine."""
+    with console.step("read"):
+        check_folder(config.source)
+        pyproject = read_pyproject(config.source)
+        name = name_of(config.source, pyproject)
+        reference = ":".join(parse_reference(config.tag or name, origin=config.origins.get("tag") or "--tag"))
+        origin = config.origins.get("outputs") or "--output"
+        outputs = tuple(parse_output(text, origin=origin) for text in config.outputs)
+        asked = outputs or (() if config.push else (Output("oci", f"dist/{name}"),))
+        indexes = tuple(output for output in asked if config.index and output.kind == "oci")
+        outputs = named_outputs(asked, config)
+        reference = named_reference(reference, config)
+        check_outputs((*outputs, *indexes))
+        if config.lint_ignore:
+            from builder.lint import check_ignored
+
+            check_ignored(config.lint_ignore, origin=config.origins.get("lint_ignore") or "--lint-ignore")
+        events = tuple(read_events(config.source, config.events))
+    with console.step("observe the base"):
+        base = _base(config, cache, console, environment=environment)
+        interpreter = base.interpreter if base else observe_interpreter(config.python)
+        _check_platform(config, interpreter)
+        compiler = choose_compiler(interpreter)
+        choice = Choice(config.trim, config.keep, config.drop)
+        function = observe_function(config, interpreter, choice, also_ignored=inside(config.source, outputs))
+        console.detail(f"handler {function.handler}, {interpreter.described} at {interpreter.executable}")
+    with console.step("install dependencies"):
+        packages = observe_packages(
+            config,
+            interpreter,
+            choice,
+            cache,
+            function=function,
+            pyproject=pyproject,
+            environment=environment,
+            program=base.foundation.program if base else "",
+        )
+    with console.step("plan"):
+        shipped = None if base and base.kept else observe_host(interpreter, choice, cache)
+        plan = make_plan(
+            config,
+            interpreter,
+            shipped,
+            function,
+            packages,
+            foundation=base.foundation if base else None,
+            warnings=[compiler.warning] if compiler.warning and config.trim != "none" else [],
+        )
+        plan = replace(
+            plan,
+            environment={**plan.environment, **parse_pairs(config.variables, "an environment variable")},
+            labels={
+                **(base.foundation.labels if base else {}),
+                **image_labels(config.source, pyproject, config.labels, environment=environment),
+            },
+            created_s=_source_date(environment),
+        )
+    whole = plan if config.trim in {"reachable", "traced"} else None
+    if whole:
+        from builder.trim.apply import trim_plan
+
+        with console.step("trim"):
+            plan = trim_plan(plan, replace(choice, level="reachable"), interpreter, cache)
+    for warning in plan.warnings:
+        console.warn(warning)
+    for name, origin in config.origins.items():
+        if origin:
+            console.detail(f"{name} = {getattr(config, name)!r}, from {origin}")
+    plan = finished(plan, interpreter)
+    return Prepared(config, reference, outputs, interpreter, plan, events, compiler, indexes, base, whole)
+
+
+def finished(plan: Plan, interpreter: Interpreter) -> Plan:
+    """The plan with its list of what was left out, its folders where the links of a base lead."""
+    plan = with_left_out(plan)
+    if plan.foundation and plan.foundation.kept:
+        *layers, rest = moved([*plan.layers, PlannedLayer("rest", plan.rest)], interpreter.tree())
+        return replace(plan, layers=tuple(layers), rest=rest.files)
+    return plan
+
+
+def _base(config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]) -> "Base | None":
+    """What is built on; None for this machine's interpreter."""
+    name = parse_base(config.base, origin=config.origins.get("base", ""))
+    if name.kind == HOST:
+        if config.flatten:
+            raise BaseError(
+                "reading --flatten: --base host is FROM scratch already", hint="Leave --flatten out, or name a --base."
+            )
+        return None
+    from builder.bases.fetch import Asked
+    from builder.bases.observe import observe_base
+
+    asked = Asked(name, config.platform, config.offline, config.insecure)
+    return observe_base(asked, cache, console, python=config.python, flatten=config.flatten, environment=environment)
+
+
+def _source_date(environment: Mapping[str, str]) -> int:
+    """The time that the image says it was made: $SOURCE_DATE_EPOCH, or 1970, which says nothing.
+
+    Source: https://reproducible-builds.org/specs/source-date-epoch/. Raises SourceError.
+    """
+    text = environment.get("SOURCE_DATE_EPOCH", "") or "0"
+    if not text.isascii() or not text.isdigit() or int(text) > MAX_DATE_S:
+        raise SourceError(
+            f"reading $SOURCE_DATE_EPOCH: {text!r} is no number of seconds since 1970",
+            hint="For example SOURCE_DATE_EPOCH=$(git log -1 --format=%ct).",
+        )
+    return int(text)
+
+
+def _check_platform(config: Config, interpreter: Interpreter) -> None:
+    if config.platform and config.platform != f"linux/{interpreter.architecture}":
+        known = ", ".join(f"linux/{name}" for name in ARCHITECTURES.values())
+        origin = config.origins.get("platforms")
+        raise InterpreterError(
+            f"building for {config.platform!r}{origin and f' (from {origin})'}: --base host ships the interpreter of "
+            f"this machine, which is linux/{interpreter.architecture}",
+            hint=f"Build on a machine of that platform (known: {known}), or leave --platform out.",
+        )
