@@ -59,6 +59,7 @@ class _Flags(argparse.Namespace):
     drain: float
     limit_bandwidth: bool
     extensions: str
+    shutdown_timeout: float | None
     memory_limit: str
     retries: int
     max_event_age: float
@@ -128,6 +129,7 @@ def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Argu
         keep_alive_s=flags.keep_alive,
         queue_timeout_s=flags.queue_timeout,
         extensions=flags.extensions if os.path.isdir(flags.extensions) else None,  # noqa: PTH112 - no pathlib here
+        shutdown_s=flags.shutdown_timeout,
         runtime_api=addresses.parse_runtime_api(flags.runtime_api_address),
     )
     http = http_options.parse_options(
@@ -204,6 +206,13 @@ def _make_parser(environment: Mapping[str, str]) -> _Parser:
         default=_EXTENSIONS,
         metavar="DIR",
         help="folder of external extensions, empty for none (default %(default)s)",
+    )
+    parser.add_argument(
+        "--shutdown-timeout",
+        metavar="SECONDS",
+        type=float,
+        help="time for SIGTERM and extensions at the end "
+        f"(default as on Lambda: 0, with extensions 0.5 or 2; with --http {limits.HTTP_SHUTDOWN_S:.0f})",
     )
     event_options.add_arguments(parser)
     http_options.add_arguments(parser)

@@ -10,7 +10,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Callable, NamedTuple, Union
 
-from . import answers, limits, runtime_api
+from . import answers, runtime_api
 from .alarm import Alarm
 from .environment import Deliver, Exited, Kill, Reply, SetTimer, Spawn, Terminate
 from .errors import CommandNotStartedError
@@ -101,11 +101,11 @@ class Effects:
             self._last_peak_kb = self._process.sample_memory_kb()
         return (self._last_peak_kb + 1023) // 1024
 
-    async def wait_gone(self) -> None:
-        """No timer any more, and wait until the process has ended, with SIGKILL after `limits.TERMINATE_GRACE_S`."""
+    async def wait_gone(self, limit_s: float) -> None:
+        """No timer any more, and wait until the process has ended, with SIGKILL after the limit."""
         self._alarm.close()
         try:
-            await asyncio.wait_for(self._gone.wait(), limits.TERMINATE_GRACE_S)
+            await asyncio.wait_for(self._gone.wait(), limit_s)
         except asyncio.TimeoutError:
             if self._process is not None:
                 self._process.kill()

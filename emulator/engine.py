@@ -65,8 +65,7 @@ class Emulator:
 
     Entering it starts the first environment and does not wait for its init; up to `settings.concurrency` are started as
     invocations wait, and stopped when they have idled for `settings.keep_alive_s`. Each runs one invocation at a time;
-    the others wait in the order they came. Leaving it ends the runtimes: SIGTERM, then SIGKILL after
-    `limits.TERMINATE_GRACE_S`. It is entered once.
+    the others wait in the order they came. Leaving it ends the runtimes, as `shutdown` says. It is entered once.
 
     `log` is given the platform's lines and what the runtimes write to stdout, in pieces as they come; `log_error`
     what they write to stderr, by default the same. Entering raises `CommandNotStartedError`, and `ListenError` if the

@@ -23,13 +23,14 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
-from . import answers, extensions, extensions_api, limits, telemetry_api
+from . import answers, extensions, extensions_api, telemetry_api
 from .environment import Deliver, Exited, Failure, Kill, Spawn, Terminate
 from .errors import CommandNotStartedError
 from .extension_processes import ExtensionProcesses, list_extensions
 from .extensions import INVOKE, SHUTDOWN, Refused, Roster
 from .http1 import Response
 from .platform_events import ExtensionInit, InitStart
+from .shutdown import shutdown_phase
 from .telemetry import Telemetry
 from .variables import ACCOUNT
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .http1 import Request
     from .log import Log
     from .platform_events import PlatformEvent
+    from .shutdown import ShutdownPhase
     from .values import Settings
 
 
@@ -142,6 +144,11 @@ class ExtensionHost:
         """The kill that comes is because time is over."""
         self._reason = "timeout"
 
+    def shutdown_phase(self) -> ShutdownPhase:
+        """How long the end may take, with the extensions that there are."""
+        internal = any(not each.external for each in self._roster.extensions.values())
+        return shutdown_phase(self._settings.shutdown_s, external=bool(self._processes), internal=internal)
+
     def holds(self, call: int) -> bool:
         """Whether this poll of the runtime waits for extensions; then `on_poll` tells when it counts."""
         if self._phase is _Phase.INIT:
@@ -228,10 +235,10 @@ class ExtensionHost:
             if self._phase is not _Phase.STOPPING:
                 self._stop()
             return
-        self._shutdown_at = self._loop.time() + self._shutdown_s()
-        self._effects.perform(Terminate())
-        share_s = self._shutdown_s() * limits.RUNTIME_SHUTDOWN_SHARE
-        self._set_timer(share_s, lambda: self._effects.perform(Kill()))
+        phase = self.shutdown_phase()
+        self._shutdown_at = self._loop.time() + phase.whole_s
+        # Who closes the environment kills what is left of the runtime after its part of that.
+        self._effects.perform(Terminate() if phase.runtime_s else Kill())
 
     def _tell_invoke(self, effect: Deliver) -> None:
         invocation = effect.invocation
@@ -360,7 +367,7 @@ class ExtensionHost:
         self._telemetry.flush()
         now = self._loop.time()
         if self._shutdown_at <= now:
-            self._shutdown_at = now + self._shutdown_s()
+            self._shutdown_at = now + self.shutdown_phase().whole_s
         self._set_timer(self._shutdown_at - now, self._processes.kill)
         self._tell_shutdown()
         self._processes.kill(lambda identifier: SHUTDOWN not in self._roster.extensions[identifier].events)
@@ -388,9 +395,6 @@ class ExtensionHost:
         if self._spawn_waits:
             self._spawn_waits = False
             self._spawn()
-
-    def _shutdown_s(self) -> float:
-        return limits.EXTERNAL_SHUTDOWN_S if self._processes else limits.INTERNAL_SHUTDOWN_S
 
     def _set_timer(self, delay_s: float | None, then: Callable[[], None]) -> None:
         if self._timer is not None:

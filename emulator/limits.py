@@ -56,16 +56,9 @@ LOG_LIMIT_BYTES = 256 * 1024
 ERROR_EXIT_GRACE_S = 1.0
 """After the runtime reported a failed init it may finish its log and exit by itself; then it is killed."""
 
-TERMINATE_GRACE_S = 2.0
-"""Between SIGTERM and SIGKILL at the end; as long as the platform's longest shutdown phase."""
-
-EXTERNAL_SHUTDOWN_S = 2.0
-INTERNAL_SHUTDOWN_S = 0.5
-"""How long the shutdown of an environment may take, with external extensions and with internal ones only; Lambda's
-execution environment guide."""
-
-RUNTIME_SHUTDOWN_SHARE = 0.3
-"""The runtime's part of that, before the extensions are told; AWS's emulator."""
+HTTP_SHUTDOWN_S = 2.0
+"""How long the end of an environment may take where we serve HTTP: Docker and Cloud Run kill after 10 s, of which
+requests under way have 8."""
 
 HEAD_LIMIT_BYTES = 64 * 1024
 """Request line and headers on the invoke port; a caller that sends more is told 431."""

@@ -26,6 +26,7 @@ from .effects import Effects, Events
 from .http1 import Limits, Response
 from .log import Log
 from .platform_events import Fault, InitReport, InitRuntimeDone, InitStart, Report, RuntimeDone, Start
+from .shutdown import shutdown_phase
 from .values import Answer, Outcome
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from .log import Sink as LogSink
     from .platform_events import PlatformEvent
     from .rules import Rules
+    from .shutdown import ShutdownPhase
     from .streams import Sink
     from .values import Invocation, Result, Settings
 
@@ -177,14 +179,19 @@ class Sandbox:
         self._step(lambda: self._rules.on_invoke(self._environment, job.invocation, self._now()))
 
     async def close(self) -> None:
-        """End the runtime: SIGTERM, then SIGKILL; invocations under way end with status 503."""
+        """End the runtime, as `shutdown` says; invocations under way end with status 503."""
         effects = self._effects
         if effects is not None and self._environment.state is not life.State.CLOSED:
             self._step(lambda: self._rules.on_close(self._environment, self._now()))
-            await effects.wait_gone()
+            await effects.wait_gone(self._shutdown_phase().runtime_s)
             if self._host is not None:
                 await self._host.wait_gone()
         await self._server.close()
+
+    def _shutdown_phase(self) -> ShutdownPhase:
+        if self._host is not None:
+            return self._host.shutdown_phase()
+        return shutdown_phase(self._settings.shutdown_s, external=False, internal=False)
 
     def _step(self, event: Callable[[], Step]) -> None:
         self._pending.append(event)
@@ -203,7 +210,9 @@ class Sandbox:
         effects = self._effects
         if effects is None:
             return
-        if isinstance(effect, (life.Reply, life.SetTimer, life.Deliver, life.Kill, life.Terminate)):
+        if isinstance(effect, life.Terminate) and self._host is None and not self._shutdown_phase().runtime_s:
+            effects.perform(life.Kill())
+        elif isinstance(effect, (life.Reply, life.SetTimer, life.Deliver, life.Kill, life.Terminate)):
             (self._host or effects).perform(effect)
         elif isinstance(effect, life.Finish):
             self._finish(effect.result, effects)

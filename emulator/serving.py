@@ -10,8 +10,10 @@ import asyncio
 import os
 import select
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING, Callable
 
+from . import limits
 from .asynchronous import DEFAULT_EVENTS
 from .engine import Emulator
 from .event_queue import EventQueue
@@ -54,10 +56,12 @@ async def serve(
     They speak the Invoke API; with `http`, any request is an event, and those under way may end after the signal. The
     port is taken before the runtime is started, and callers are accepted after. `ready` is given the URL to POST to, or
     to open. `events` says what becomes of asynchronous invocations that fail. The log goes to our stdout, and what the
-    runtime writes to stderr to ours. `beside` runs as long as we
-    serve. Raises `ListenError` and `CommandNotStartedError`.
+    runtime writes to stderr to ours. `beside` runs as long as we serve. With `http` a `settings.shutdown_s` of None is
+    `limits.HTTP_SHUTDOWN_S`. Raises `ListenError` and `CommandNotStartedError`.
     """
     _keep_freed_memory()
+    if http is not None and settings.shutdown_s is None:
+        settings = replace(settings, shutdown_s=limits.HTTP_SHUTDOWN_S)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     out, error = _writer(_STDOUT), _writer(_STDERR)

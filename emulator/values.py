@@ -30,7 +30,8 @@ class Settings:
     `limits_memory`, else it is only reported. `concurrency`
     environments are started at most, and stopped when they have idled for `keep_alive_s`; an invocation waits up to
     `queue_timeout_s` for one, with `queue_limit` others. `runtime_api` is where the first environment's Runtime API
-    listens. The files of the folder `extensions` are started before each runtime.
+    listens. The files of the folder `extensions` are started before each runtime. The end of an environment may take
+    `shutdown_s`, None for as long as on the platform (`shutdown`).
 
     Raises `UsageError` for values that cannot be right.
     """
@@ -48,6 +49,7 @@ class Settings:
     queue_limit: int = limits.QUEUE_LIMIT
     runtime_api: tuple[str, int] = ("127.0.0.1", 0)
     extensions: str | None = None
+    shutdown_s: float | None = None
     log_limit_bytes: int = limits.LOG_LIMIT_BYTES
 
     @property
@@ -103,6 +105,7 @@ class Settings:
             ("keep_alive_s", self.keep_alive_s),
             ("queue_timeout_s", self.queue_timeout_s),
             ("queue_limit", self.queue_limit),
+            ("shutdown_s", self.shutdown_s or 0),
             ("log_limit_bytes", self.log_limit_bytes),
         ):
             if value < 0:

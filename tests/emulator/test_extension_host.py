@@ -173,9 +173,9 @@ def test_more_than_ten(run: Callable[..., Story], folder: Path) -> None:
 
 
 def test_who_does_not_go_is_killed(run: Callable[..., Story], folder: Path) -> None:
-    """After the platform's two seconds; who did not ask for SHUTDOWN is killed at once."""
+    """After the time for the end; who did not ask for SHUTDOWN is killed at once."""
     install(folder, "agent")
-    stubborn = run("echo", b"1", habit="stubborn")
+    stubborn = run("echo", b"1", habit="stubborn", shutdown_s=0.5)
     assert len(stubborn.said("SHUTDOWN")) == 1
     assert run("echo", b"1", habit="deaf").said("SHUTDOWN") == []
 
