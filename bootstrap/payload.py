@@ -148,7 +148,7 @@ def render_json(value: object, *, raw_utf8: bool) -> bytes:
             rendered = maybe_render_large(value, raw_utf8=raw_utf8)
             if rendered is not None:
                 return rendered
-        text = "".join((_encode_raw if raw_utf8 else _encode_escaped)(value, 0))
+        text = _encode(value, _json.encode_basestring if raw_utf8 else _json.encode_basestring_ascii, _substitute)
     except Exception:  # noqa: BLE001  something derived, circular or too deep; or it has no JSON form
         text = _render_closely(value, raw_utf8=raw_utf8)
     # A lone surrogate has no UTF-8; backslashreplace writes it as the escape that JSON has for it.
@@ -192,15 +192,12 @@ def _render_by_package(value: object, *, raw_utf8: bool) -> bytes:
 
 
 def _encode(value: object, quote: "Callable[[str], str]", substitute: "Callable[[object], object]") -> str:
+    # With markers, new ones each time, by which an encoder notices a value that holds itself. Without them only the
+    # depth stops it: on 3.14 that is the size of the stack, and by then 40 kB have become some GB.
     markers: dict[int, object] = {}
-    return "".join(_make_encoder(markers, quote, substitute)(value, 0))
-
-
-def _make_encoder(
-    markers: "dict[int, object] | None", quote: "Callable[[str], str]", substitute: "Callable[[object], object]"
-) -> "Callable[[object, int], Iterable[str]]":
     # Positions: markers, default, encoder, indent, key and item separators, sort_keys, skipkeys, allow_nan.
-    return _json.make_encoder(markers, substitute, quote, None, ": ", ", ", False, False, True)  # noqa: FBT003
+    encode = _json.make_encoder(markers, substitute, quote, None, ": ", ", ", False, False, True)  # noqa: FBT003
+    return "".join(encode(value, 0))
 
 
 def _substitute(value: object) -> object:
@@ -258,7 +255,3 @@ def _plain_key(key: object) -> object:
 
 
 _scan = _make_scanner()
-if _scan is not None:
-    # Without markers, by which an encoder notices a value that holds itself: that one is rendered closely.
-    _encode_raw = _make_encoder(None, _json.encode_basestring, _substitute)
-    _encode_escaped = _make_encoder(None, _json.encode_basestring_ascii, _substitute)

@@ -37,11 +37,12 @@ class Outcome:
 
 
 def find_python(version: str) -> str | None:
-    """Return an interpreter of that minor version: this one, pyenv's, or the one on PATH."""
+    """Return an interpreter of that minor version: this one, pyenv's, the one on PATH, or what scripts/engines made."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
     versions = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
-    return str(versions[-1]) if versions else shutil.which(f"python{version}")
+    made = ROOT / f".peers/python{version}/bin/python{version}"
+    return str(versions[-1]) if versions else shutil.which(f"python{version}") or (str(made) if made.exists() else None)
 
 
 # The tests run on each supported CPython that this machine has; the header of a test run names them.

@@ -16,7 +16,7 @@ async def same_loop(event, context):
     loops.append(asyncio.get_running_loop())
     return [len(loops), len(set(loops)), context.get_remaining_time_in_millis() > 0]
 at_import = asyncio.new_event_loop()
-asyncio.set_event_loop(at_import) if "own_loop" in sys.argv[1] else at_import.close()
+asyncio.set_event_loop(at_import) if {"own_loop", "future"} & set(sys.argv[1].split(".")) else at_import.close()
 async def own_loop(event, context): return asyncio.get_running_loop() is at_import
 class Object:
     async def __call__(self, event, context): return event

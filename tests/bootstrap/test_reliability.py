@@ -287,6 +287,21 @@ def test_the_delicate_ones_on_every_python(tmp_path: Path, name: str, version: s
     assert outcome.exit_code == UNREACHABLE
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_result_that_holds_itself_is_found_out_before_it_fills_the_memory(tmp_path: Path, version: str) -> None:
+    """On the first turn: CPython 3.14 follows it while there is stack, and makes gigabytes of some kilobytes."""
+    peak = "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss"
+    body = f"a = ['x' * 50] * 4000; a.append(a); return {peak} if event else a"
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))\n"
+    write_function(tmp_path, app=f"{limit}{BEFORE}    {body}\n")
+    events = [Event(b"0"), Event(b"1")]
+    failed, peak_kb = run_runtime(tmp_path, events=events, python=require_python(version)).answers
+    failure = json.loads(failed.body)
+    assert failure["errorType"] == "Runtime.MarshalError"
+    assert failure["errorMessage"].startswith("Unable to marshal response: Circular reference detected")
+    assert int(peak_kb.body) < 64 * 1024
+
+
 def test_descriptors_that_are_leaked_for_good_end_the_process(tmp_path) -> None:
     """There is nothing to work with any more; a new process has all of them again."""
     source = """

@@ -10,12 +10,14 @@ import pytest
 from tests.bootstrap.recording_server import REQUEST_ID, Event, RecordingServer, render
 from tests.bootstrap.runtime_process import (
     SCRIPT,
+    SUPPORTED,
     UNREACHABLE,
     VERSIONS,
     require_python,
     run_runtime,
     write_function,
 )
+from tests.conftest import unavailable
 
 BASE = "/2018-06-01/runtime"
 CASES = """
@@ -47,6 +49,13 @@ def cases(tmp_path):
 def python(request):
     """Each CPython that the runtime supports and this machine has."""
     return require_python(request.param)
+
+
+def test_the_newest_supported_python_is_among_those_tried() -> None:
+    """No distribution of today brings it; scripts/engines fetches it."""
+    if SUPPORTED[-1] not in VERSIONS:
+        unavailable(f"there is no Python {SUPPORTED[-1]}: scripts/engines fetches it")
+    assert VERSIONS[-1] == SUPPORTED[-1]
 
 
 def test_a_response_on_the_wire(cases, python) -> None:
