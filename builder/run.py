@@ -20,7 +20,7 @@ from builder.handler import find_handler
 from builder.interpreter import observe_interpreter
 from builder.outputs import open_image
 from builder.project import check_folder, read_files, read_ignored
-from builder.prove import DESCRIPTIONS, Runnable, runnable
+from builder.prove import DESCRIPTIONS, Runnable, contents_of, extensions_of, runnable_contents
 from builder.reload import changes
 
 _NAMES_SHOWN = 3
@@ -32,12 +32,20 @@ _PASSED_PREFIXES = ("AWS_", "LC_")
 
 @contextmanager
 def prepared(
-    target: str, config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]
-) -> Iterator[Runnable]:
-    """What runs `target`, a folder or `oci:DIR` or `tar:FILE`. Raises the BuilderError that fits."""
+    target: str, config: Config, cache: Cache, console: Console, *,
+    environment: Mapping[str, str], extensions: bool = True,
+) -> Iterator[Runnable]:  # fmt: skip
+    """What runs `target`, a folder or `oci:DIR` or `tar:FILE`, the latter with its extensions.
+
+    Raises the BuilderError that fits.
+    """
     if target.startswith(("oci:", "tar:")):
-        with runnable(open_image(target), cache) as program:
+        contents = contents_of(open_image(target), cache)
+        names = extensions_of(contents.layers) if extensions else []
+        with runnable_contents(contents, cache, extensions=names) as program:
             console.say(f"running {target} {DESCRIPTIONS[program.method]}")
+            if names:
+                console.say(describe_extensions(names, started=bool(program.extensions)))
             yield program
         return
     place = Path(target)
@@ -105,6 +113,14 @@ def run(
         console.say(f"ready: {'POST' if http is None else 'open'} {url}")
 
     asyncio.run(emulator.serve(settings, host=host, port=port, ready=ready, http=http, beside=watch))
+
+
+def describe_extensions(names: list[str], *, started: bool) -> str:
+    """A line about what is in the image's /opt/extensions."""
+    told = f"its extensions ({', '.join(names)})"
+    if started:
+        return f"with {told}; --no-extensions leaves them out"
+    return f"without {told}: they need a sandbox, which this machine does not allow; a container engine starts them"
 
 
 def describe_changes(names: list[str]) -> str:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import os
 import time
 import uuid
 from typing import TYPE_CHECKING, Callable, NamedTuple
@@ -35,7 +34,7 @@ from .telemetry import Telemetry
 from .variables import ACCOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .connection import HttpServer
     from .effects import Effects, WorldEffect
@@ -193,18 +192,18 @@ class ExtensionHost:
         self._shutdown_at = 0.0
         self._gone.clear()
         self._begin_telemetry()
-        for path in list_extensions(self._settings.extensions):
-            if not self._start(path):
+        for name, command in list_extensions(self._settings.extensions):
+            if not self._start(name, command):
                 return
         self._start_runtime_if_registered()
 
-    def _start(self, path: str) -> bool:
-        identifier, name = str(uuid.uuid4()), os.path.basename(path)  # noqa: PTH119 - no pathlib here
+    def _start(self, name: str, command: Sequence[str]) -> bool:
+        identifier = str(uuid.uuid4())
         self._roster = extensions.on_started(self._roster, name, identifier)
         if len(self._roster.extensions) > extensions.LIMIT:
             return self._not_launched(identifier, f"Extension limit ({extensions.LIMIT}) reached")
         try:
-            self._processes.start(identifier, path)
+            self._processes.start(identifier, command)
         except CommandNotStartedError as error:
             return self._not_launched(identifier, str(error))
         return True

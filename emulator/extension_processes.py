@@ -12,7 +12,9 @@ from .process import Process
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from .values import Extensions
 
 # What is about the runtime's process alone; AWS's "Lambda Extensions API", and what begins with an underscore.
 _NOT_FOR_EXTENSIONS = frozenset(
@@ -48,7 +50,7 @@ class ExtensionProcesses:
     def __len__(self) -> int:
         return len(self._running)
 
-    def start(self, identifier: str, path: str) -> None:
+    def start(self, identifier: str, command: Sequence[str]) -> None:
         """Start one. Raises `CommandNotStartedError`."""
 
         def over(returncode: int) -> None:
@@ -56,7 +58,7 @@ class ExtensionProcesses:
             self._on_exit(identifier, returncode)
 
         self._running[identifier] = Process(
-            [path],
+            command,
             environment=extension_environment(self._variables),
             cwd="/",
             loop=self._loop,
@@ -73,13 +75,15 @@ class ExtensionProcesses:
                 process.kill()
 
 
-def list_extensions(folder: str | None) -> list[str]:
-    """The files of the folder, sorted by name; none if there is no folder."""
-    if not folder:
+def list_extensions(extensions: Extensions) -> list[tuple[str, Sequence[str]]]:
+    """Names and commands, sorted by name: those given, or the files of the folder; none if there is no folder."""
+    if extensions is None:
         return []
+    if not isinstance(extensions, str):
+        return sorted(extensions.items())
     try:
-        with os.scandir(folder) as entries:
-            return sorted(entry.path for entry in entries if not entry.is_dir())
+        with os.scandir(extensions) as entries:
+            return sorted((entry.name, [entry.path]) for entry in entries if not entry.is_dir())
     except OSError:
         return []
 

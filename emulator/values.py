@@ -13,7 +13,9 @@ from .errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Union
 
+    Extensions = Union[str, Mapping[str, Sequence[str]], None]
 
 FUNCTION_NAME = "test_function"
 FUNCTION_VERSION = "$LATEST"
@@ -30,7 +32,8 @@ class Settings:
     `limits_memory`, else it is only reported. `concurrency`
     environments are started at most, and stopped when they have idled for `keep_alive_s`; an invocation waits up to
     `queue_timeout_s` for one, with `queue_limit` others. `runtime_api` is where the first environment's Runtime API
-    listens. The files of the folder `extensions` are started before each runtime. The end of an environment may take
+    listens. The files of the folder `extensions`, or the commands that it holds by name, are started before each
+    runtime. The end of an environment may take
     `shutdown_s`, None for as long as on the platform (`shutdown`).
 
     Raises `UsageError` for values that cannot be right.
@@ -48,7 +51,7 @@ class Settings:
     queue_timeout_s: float = limits.QUEUE_TIMEOUT_S
     queue_limit: int = limits.QUEUE_LIMIT
     runtime_api: tuple[str, int] = ("127.0.0.1", 0)
-    extensions: str | None = None
+    extensions: Extensions = None
     shutdown_s: float | None = None
     log_limit_bytes: int = limits.LOG_LIMIT_BYTES
 

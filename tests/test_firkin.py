@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.agents import write_image_with_agent
 from tests.conftest import run
 
 CODE = """\
@@ -339,3 +340,18 @@ def test_what_run_cannot_do(commands, warm_cache, function, build_image, tmp_pat
     assert (done.returncode, "--reload needs a function's folder" in done.stderr) == (2, True)
     done = firkin(commands, warm_cache, "run", function(), "--cors", "*")
     assert (done.returncode, "--cors: it needs --http" in done.stderr) == (2, True)
+
+
+def test_extensions_of_an_image_are_started(run_image, warm_cache, serve, invoke, tmp_path):
+    """And it says so; an option leaves them out."""
+    plain = run_image(tmp_path, CODE.replace("import helper", ""), warm_cache)
+    image = write_image_with_agent(plain, tmp_path / "more")
+    serving = serve(f"oci:{image}")
+    assert invoke(serving.port, '"fail"').returncode == 11
+    assert serving.end() == 0
+    said = serving.log.read_text()
+    assert "with its extensions (agent); --no-extensions leaves them out" in said
+    assert re.findall(r"^agent 12345 / True (\w+)$", said, re.MULTILINE) == ["INVOKE", "SHUTDOWN"]
+    serving = serve(f"oci:{image}", "--no-extensions")
+    assert invoke(serving.port, '"fail"').returncode == 11
+    assert "agent" not in serving.log.read_text()

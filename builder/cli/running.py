@@ -58,11 +58,12 @@ from builder.program import print_line
     help="Environments at a time.",
 )
 @click.option("--reload", is_flag=True, help="Begin anew when a file of the folder changes.")
+@click.option("--no-extensions", is_flag=True, help="Do not start what is in the /opt/extensions of an image.")
 @offline
 @click.option("--trace", is_flag=True, help="Write what the function asks for into its log, for `firkin trace`.")
 def run_command(
     source: str, *, host: str, port: int, timeout: float, memory: int, http: bool, cors: str | None,
-    concurrency: int, reload: bool, trace: bool, **options: object,
+    concurrency: int, reload: bool, no_extensions: bool, trace: bool, **options: object,
 ) -> None:  # fmt: skip
     """Start SOURCE, a function's folder or oci:DIR or tar:FILE, and serve its invocations until Ctrl-C."""
     from dataclasses import replace
@@ -80,11 +81,12 @@ def run_command(
         raise click.UsageError(str(error)) from error
     with (
         open_cache(console) as cache,
-        prepared(source, config, cache, console, environment=os.environ) as program,
+        prepared(source, config, cache, console, environment=os.environ, extensions=not no_extensions) as program,
     ):
         if reload and program.method != "folder":
             raise click.UsageError(f"--reload needs a function's folder; {source} is an image.")
         settings = replace(settings_for(program, timeout_s=timeout, memory_mb=memory), concurrency=concurrency)
+        settings = replace(settings, extensions=program.extensions or None)
         if trace:
             settings = replace(settings, environment={**settings.environment, "FIRKIN_TRACE": "1"})
         try:

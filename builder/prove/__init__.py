@@ -2,7 +2,17 @@
 
 from builder.prove.foreign import NATIVE, runner_of
 from builder.prove.proof import Answer, Proof, prove, prove_program
-from builder.prove.rootfs import DESCRIPTIONS, METHODS, Contents, Runnable, best_method, runnable, runnable_contents
+from builder.prove.rootfs import (
+    DESCRIPTIONS,
+    METHODS,
+    Contents,
+    Runnable,
+    best_method,
+    contents_of,
+    extensions_of,
+    runnable,
+    runnable_contents,
+)
 from builder.prove.runs import settings_for
 from builder.prove.unpacked import unpack_layer
 
@@ -15,6 +25,8 @@ __all__ = [
     "Proof",
     "Runnable",
     "best_method",
+    "contents_of",
+    "extensions_of",
     "prove",
     "prove_program",
     "runnable",

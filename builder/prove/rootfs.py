@@ -15,9 +15,9 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from builder.cache import ELSEWHERE, Cache, key_of
@@ -26,7 +26,7 @@ from builder.elf import ElfError, Tree, read_elf
 from builder.errors import ImageError
 from builder.oci import Image
 from builder.prove import sandbox
-from builder.prove.unpacked import FOLDER_MODE, complete, unpacked
+from builder.prove.unpacked import FOLDER_MODE, TEMPORARY_MODE, complete, unpacked
 
 METHODS = ("namespace", "chroot", "in place")
 
@@ -41,6 +41,7 @@ CHECK_TIMEOUT_S = 10
 _FILE_MODE = 0o644
 _DEVICE_MODE = 0o666
 _MINORS = dict(zip(sandbox.DEVICES, (3, 5, 7, 8, 9), strict=True))  # of major 1: Documentation/admin-guide/devices.txt
+_EXTENSIONS = "opt/extensions"  # where Lambda looks for them
 _ENGINE = "Run it with a container engine."
 
 # Where images keep shared libraries, for the last resort.
@@ -57,12 +58,13 @@ _LIBRARIES = (
 
 @dataclass(frozen=True, slots=True)
 class Runnable:
-    """A command that runs the image's entry point on this machine, with its environment and folder."""
+    """A command that runs the image's entry point on this machine, its environment and folder; extensions by name."""
 
     method: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
     folder: str
+    extensions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +97,53 @@ def contents_of(image: Image, cache: Cache) -> Contents:
 
 
 @contextmanager
-def runnable_contents(contents: Contents, cache: Cache, *, method: str | None = None) -> Iterator[Runnable]:
-    """The same for folders that are there already."""
+def runnable_contents(
+    contents: Contents, cache: Cache, *, method: str | None = None, extensions: Sequence[str] = ()
+) -> Iterator[Runnable]:
+    """The same for folders that are there already, and for those of its extensions; in place they are left out."""
     method = method or best_method(cache)
     with cache.scratch() as scratch:
         with disk("preparing the image to run", elsewhere=ELSEWHERE):
-            program = _prepared(contents, method, scratch=scratch)
+            program = _prepared(contents, method, scratch=scratch, extensions=extensions)
         yield program
 
 
-def _prepared(contents: Contents, method: str, *, scratch: Path) -> Runnable:
+def extensions_of(layers: Sequence[Path]) -> list[str]:
+    """The names of the image's external extensions, sorted: what is in their folder and is no folder itself."""
+    found: dict[str, bool] = {}
+    for layer in layers:
+        folder = layer / _EXTENSIONS
+        if folder.is_dir() and not (folder.is_symlink() or folder.parent.is_symlink()):  # which lead out of the image
+            with os.scandir(folder) as entries:
+                found |= {entry.name: not entry.is_dir(follow_symlinks=False) for entry in entries}
+    return sorted(name for name, is_file in found.items() if is_file)
+
+
+def _prepared(contents: Contents, method: str, *, scratch: Path, extensions: Sequence[str]) -> Runnable:
+    temporary = None
     match method:
         case "namespace":
-            prefix = _namespace_command(list(contents.layers), scratch, contents.folder)
+            root, lowers = _mountable(contents.layers, scratch)
+            if extensions:  # which find what the runtime wrote to /tmp, and it what they wrote
+                temporary = scratch / "tmp"
+                temporary.mkdir()
+                temporary.chmod(TEMPORARY_MODE)
         case "chroot":  # root's files: the sandbox's uid cannot write them
-            root = complete(contents.layers, scratch / "root", place=os.link)
+            root, lowers = complete(contents.layers, scratch / "root", place=os.link), ""
             _furnish(root)
-            prefix = _sandboxed("chroot", root, "", contents.folder)
         case _:
             return _in_place(contents, complete(contents.layers, scratch / "root", place=shutil.copy2))
-    return Runnable(method, (*prefix, *contents.command), contents.environment, "/")
+
+    def sandboxed(folder: str, *command: str) -> tuple[str, ...]:
+        return (*_sandboxed(method, root, lowers, folder, temporary=temporary), *command)
+
+    return Runnable(
+        method,
+        sandboxed(contents.folder, *contents.command),
+        contents.environment,
+        "/",
+        {name: sandboxed("/", f"/{_EXTENSIONS}/{name}") for name in extensions},
+    )
 
 
 def _furnish(root: Path) -> None:
@@ -175,9 +204,8 @@ def _works(method: str, cache: Cache) -> bool:
     with cache.scratch() as scratch, disk("trying a sandbox", elsewhere=ELSEWHERE):
         layer = scratch / "layer"
         (layer / "tmp").mkdir(parents=True)
-        made = (
-            _namespace_command([layer], scratch, "/") if method == "namespace" else _sandboxed(method, layer, "", "/")
-        )
+        root, lowers = _mountable([layer], scratch) if method == "namespace" else (layer, "")
+        made = _sandboxed(method, root, lowers, "/")
         try:
             done = subprocess.run([*made, "/nothing"], capture_output=True, timeout=CHECK_TIMEOUT_S, check=False)
         except subprocess.TimeoutExpired:
@@ -185,11 +213,13 @@ def _works(method: str, cache: Cache) -> bool:
     return done.returncode == sandbox.NOT_STARTED
 
 
-def _sandboxed(method: str, root: Path, lowers: str, folder: str) -> list[str]:
-    return [sys.executable, "-I", "-S", str(Path(sandbox.__file__)), method, str(root), lowers, folder, "--"]
+def _sandboxed(method: str, root: Path, lowers: str, folder: str, *, temporary: Path | None = None) -> list[str]:
+    places = (str(root), lowers, str(temporary or ""), folder)
+    return [sys.executable, "-I", "-S", str(Path(sandbox.__file__)), method, *places, "--"]
 
 
-def _namespace_command(layers: list[Path], scratch: Path, folder: str) -> list[str]:
+def _mountable(layers: Sequence[Path], scratch: Path) -> tuple[Path, str]:
+    """An empty folder, and what to lay over each other there."""
     root, places = scratch / "root", scratch / "places"
     root.mkdir()
     for place in (places, *(places / name for name in ("tmp", "proc", "dev", "etc"))):
@@ -198,8 +228,7 @@ def _namespace_command(layers: list[Path], scratch: Path, folder: str) -> list[s
     for name in (*(f"dev/{device}" for device in sandbox.DEVICES), *sandbox.NETWORK_FILES):
         (places / name).touch()
         (places / name).chmod(_FILE_MODE)
-    lowers = ":".join(_escaped(str(lower)) for lower in (places, *reversed(layers)))
-    return _sandboxed("namespace", root, lowers, folder)
+    return root, ":".join(_escaped(str(lower)) for lower in (places, *reversed(layers)))
 
 
 def _escaped(folder: str) -> str:

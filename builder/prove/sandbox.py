@@ -1,12 +1,13 @@
 """Runs a command in an image's root as a container would: read-only, some uid, no privileges. A program of its own.
 
-    python -I -S sandbox.py METHOD ROOT LOWERS FOLDER -- COMMAND…
+    python -I -S sandbox.py METHOD ROOT LOWERS TEMPORARY FOLDER -- COMMAND…
 
 METHOD `namespace`: ROOT is an empty folder; the folders in LOWERS (joined by ':', uppermost first) are mounted there as
 a read-only overlay inside a mount namespace of this process (and a user namespace, unless it is root), with /proc, a
-/dev of harmless devices and an empty /tmp. METHOD `chroot`: ROOT is a complete tree; needs root. FOLDER is where the
-command starts. The command replaces this process, so signals, exit codes and memory are its own; it is killed when
-its parent dies. Standard library only; imports nothing from the builder.
+/dev of harmless devices and an empty /tmp, or as /tmp the folder TEMPORARY, which several commands may share. METHOD
+`chroot`: ROOT is a complete tree; needs root. FOLDER is where the command starts. The command replaces this process, so
+signals, exit codes and memory are its own; it is killed when its parent dies. Standard library only; imports nothing
+from the builder.
 Exit codes, as of `docker run`: 125 when the sandbox itself cannot be made, 127 when the command cannot be started.
 """
 
@@ -47,7 +48,7 @@ def _mount(source: str, target: str, kind: str = "", *, flags: int = 0, options:
     _check(result, f"mounting {target}")
 
 
-def enter_namespace(root: str, lowers: str) -> None:
+def enter_namespace(root: str, lowers: str, temporary: str) -> None:
     """Make `root` the overlay of the folders, with what a container finds besides, visible to this process only."""
     uid, gid = os.geteuid(), os.getegid()
     _check(_libc.unshare(CLONE_NEWNS if uid == 0 else CLONE_NEWNS | CLONE_NEWUSER), "unsharing namespaces")
@@ -57,8 +58,11 @@ def enter_namespace(root: str, lowers: str) -> None:
                 file.write(text)
     _mount("none", "/", flags=MS_REC | MS_PRIVATE)
     _mount("overlay", root, "overlay", flags=MS_RDONLY | MS_NOSUID | MS_NODEV, options=f"lowerdir={lowers}")
-    temporary = f"{root}/tmp"  # noqa: S108 - the sandbox's own
-    _mount("tmpfs", temporary, "tmpfs", flags=MS_NOSUID | MS_NODEV, options="mode=1777")
+    own = f"{root}/tmp"  # noqa: S108 - the sandbox's
+    if temporary:
+        _mount(temporary, own, flags=MS_BIND)
+    else:
+        _mount("tmpfs", own, "tmpfs", flags=MS_NOSUID | MS_NODEV, options="mode=1777")
     _mount("/proc", f"{root}/proc", flags=MS_BIND | MS_REC)
     for device in DEVICES:
         _mount(f"/dev/{device}", f"{root}/dev/{device}", flags=MS_BIND)
@@ -80,10 +84,10 @@ def drop_privileges() -> None:
 
 def main(arguments: list[str]) -> int:
     """Enter the sandbox and become the command; returns only when that fails."""
-    method, root, lowers, folder, _, *command = arguments
+    method, root, lowers, temporary, folder, _, *command = arguments
     try:
         if method == "namespace":
-            enter_namespace(root, lowers)
+            enter_namespace(root, lowers, temporary)
         os.chroot(root)
         os.chdir(folder)
         drop_privileges()

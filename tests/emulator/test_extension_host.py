@@ -220,9 +220,10 @@ def test_what_is_about_the_runtime_stays_with_it() -> None:
 
 
 def test_what_is_an_extension(folder: Path) -> None:
-    """Every file of the folder, sorted; no folders, and no folder is no extension."""
+    """Every file of the folder, sorted, or commands by name; no folders, and no folder is no extension."""
     install(folder, "b")
     install(folder, "a")
     (folder / "lib").mkdir()
-    assert list_extensions(str(folder)) == [f"{folder}/a", f"{folder}/b"]
+    assert list_extensions(str(folder)) == [("a", [f"{folder}/a"]), ("b", [f"{folder}/b"])]
+    assert list_extensions({"b": ["y"], "a": ["x", "1"]}) == [("a", ["x", "1"]), ("b", ["y"])]
     assert list_extensions(f"{folder}/nope") == list_extensions(None) == []

@@ -8,6 +8,8 @@ import pytest
 from builder.cache import Cache
 from builder.oci import Image
 from builder.outputs import open_image
+from builder.prove import best_method
+from tests.conftest import elsewhere
 
 DOES = """\
 import os, socket, subprocess, sys, time
@@ -100,3 +102,13 @@ def image(image_folder: Path) -> Image:
 @pytest.fixture(scope="session")
 def cache(warm_cache: Path) -> Cache:
     return Cache(warm_cache, lambda text: pytest.fail(f"the cache complained: {text}"))
+
+
+@pytest.fixture(autouse=True)
+def _possible(request: pytest.FixtureRequest, cache: Cache) -> None:
+    """Chroot needs root; a namespace needs a kernel that lets this user make one."""
+    method = request.node.callspec.params.get("method") if hasattr(request.node, "callspec") else None
+    if method == "chroot":
+        request.getfixturevalue("root")
+    if method == "namespace" and best_method(cache) != "namespace":
+        elsewhere("it forbids namespaces")

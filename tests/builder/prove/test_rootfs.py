@@ -21,16 +21,6 @@ from tests.conftest import elsewhere
 ALL = pytest.mark.parametrize("method", METHODS)
 
 
-@pytest.fixture(autouse=True)
-def _possible(request: pytest.FixtureRequest, cache: Cache) -> None:
-    """Chroot needs root; a namespace needs a kernel that lets this user make one."""
-    method = request.node.callspec.params.get("method") if hasattr(request.node, "callspec") else None
-    if method == "chroot":
-        request.getfixturevalue("root")
-    if method == "namespace" and best_method(cache) != "namespace":
-        elsewhere("it forbids namespaces")
-
-
 def ask(image: Image, cache: Cache, method: str, *events: dict, timeout_s: float = 30) -> list:
     """Send events that no proof remembers, and give the answers."""
     unique = [
