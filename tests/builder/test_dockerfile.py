@@ -101,7 +101,8 @@ def test_the_one_to_commit_builds_itself_in_a_stage_of_its_own():
     """Cache mounts, the same options as here, and layers taken from that stage; on a base, both are FROM it."""
     config = Config(Path("my fn"), trim="safe", keep=("a b",), events=("events/x.json",))
     text = render(prepared=False, config=config)
-    assert text.startswith("# syntax=docker/dockerfile:1\n")
+    assert "syntax=" not in text.splitlines()[0], "no parser is asked of a registry"
+    assert text.count("RUN --mount=type=cache,target=/root/.cache") == 2
     assert "build-image . --trim safe --keep 'a b' --event events/x.json -o layers:/layers\n" in text
     assert "\nCOPY --from=build /layers/function/ /\n" in text
     assert re.findall(r"(?m)^FROM (.*)$", text) == ["python:3.11.7-slim AS build", "scratch"]

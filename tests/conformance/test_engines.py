@@ -1,6 +1,6 @@
 """Two engines, one Plan: the same function by this program and by a Docker Engine is the same image, but for its dates.
 
-And the Dockerfile that people commit, built by a Docker Engine that knows nothing of this checkout.
+And the Dockerfile that people commit, built by BuildKit, which knows nothing of this checkout.
 """
 
 import os
@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 import uv
 
-from builder.oci import Entry, ImageConfig, read_archive, read_layout, unpack
+from builder.oci import Digest, Entry, ImageConfig, read_archive, read_layout, unpack
 from tests.bases import PATH, entries_of, made, write_base
 from tests.conftest import ROOT, run
 from tests.test_docker import EXAMPLES, answers, right, running
 
 pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("docker")]
+
+EMPTY = Digest.of(bytes(1024))  # a tar without entries
 
 HOSTILE = ["--env", "ODD=$HOME \\\"'# x", "--label", 'odd "label"=$x\\']
 
@@ -50,6 +52,21 @@ def tag(docker, tmp_path):
     yield name
     if docker("images", "--quiet", name).strip():
         docker("rmi", "--force", name)
+
+
+@pytest.fixture
+def buildkit(docker):
+    """Return `buildkit(*arguments)`: a build by the BuildKit that the engine has."""
+    client = made(
+        "buildx", lambda folder: subprocess.run([ROOT / "scripts/buildx", folder / "docker-buildx"], check=True)
+    )
+
+    def call(*arguments: str) -> str:
+        done = run([client / "docker-buildx", "build", "--progress", "plain", *arguments])
+        assert done.code == 0, done.err
+        return done.err
+
+    return call
 
 
 @pytest.mark.network
@@ -109,31 +126,40 @@ def test_what_the_engine_built_must_answer_too(build_image, function, tag, tmp_p
 
 
 @pytest.mark.network
-def test_the_committed_dockerfile_builds_an_image_that_answers(commands, docker, tag, tmp_path, build_image):
-    """In an engine that has an image with Python and pip, and no checkout: firkin comes as a wheel.
+def test_the_committed_dockerfile_gives_the_image_that_build_image_gives(
+    commands, docker, buildkit, tag, tmp_path, build_image
+):
+    """Built by BuildKit as it was printed, cache mounts too, beside an image with Python and pip, and no checkout.
 
-    The classic builder knows no cache mounts, so that they are taken out of the text here.
+    Its image answers, lint takes it, and it has the files and configuration that `build-image` gives in that stage.
     """
     source = tmp_path / "hello"
     shutil.copytree(EXAMPLES / "hello", source)
     text = build_image(source, "--dockerfile", "-t", tag).out
-    version = ".".join(map(str, sys.version_info[:3]))
-    assert f"FROM python:{version}-slim AS build\n" in text
-    (source / "Dockerfile").write_text(re.sub(r"--mount=\S+ ", "", text))
-    archive = _python_with_pip(tmp_path)
-    base = f"python:{version}-slim"
-    docker("load", "--input", str(archive))
+    base = f"python:{'.'.join(map(str, sys.version_info[:3]))}-slim"
+    assert f"FROM {base} AS build\n" in text
+    (command,) = re.findall(r"^RUN --mount=type=cache,target=/root/.cache (build-image .+)$", text, re.MULTILINE)
+    (source / "Dockerfile").write_text(text)
+    docker("load", "--input", str(_python_with_pip(tmp_path)))
     docker("tag", "firkin-test-python:latest", base)
+    first = f"{tag}-first"
     try:
-        docker("build", "--tag", tag, str(source))
+        buildkit("--tag", tag, str(source))
         with running(docker, tag) as url:
             assert answers(url, "hello") == right("hello")
         docker("save", "--output", f"{tmp_path}/saved.tar", tag)
-        assert len(read_archive(tmp_path / "saved.tar").layers) == 3
         assert run([commands / "firkin", "lint", f"tar:{tmp_path}/saved.tar"], cache=tmp_path / "cache").code == 0
+        buildkit("--tag", first, "--target", "build", str(source))
+        ours = command.replace("layers:/layers", "oci:/out/image").split()
+        docker("run", "--rm", "--volume", f"{tmp_path}:/out", first, *ours)
     finally:
-        for name in (base, "firkin-test-python:latest"):
+        for name in (first, base, "firkin-test-python:latest"):
             docker("rmi", "--force", name)
+    theirs, ours = read_archive(tmp_path / "saved.tar"), read_layout(tmp_path / "image")
+    assert tree_of(theirs, tmp_path / "a") == tree_of(ours, tmp_path / "b")
+    assert what_runs(theirs.config) == what_runs(ours.config)
+    # One more is empty: what BuildKit makes of WORKDIR.
+    assert len([one for one in theirs.layers if one.diff_id != EMPTY]) == len(ours.layers)
 
 
 def _python_with_pip(tmp_path: Path) -> Path:
