@@ -59,7 +59,7 @@ class Config:
     index: bool = False
     engine: str = "oci"
     template: str | None = None
-    trim: str = "safe"
+    trim: str = "reachable"
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     events: tuple[str, ...] = ()

@@ -5,8 +5,11 @@ it as long as one reason covers it, so the list stays short. The other reader is
 import nothing from here: the form is written down there.
 """
 
+import posixpath
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 
 from builder.plan import RUNTIME, How, Plan, PlannedFile
 
@@ -30,15 +33,20 @@ def with_left_out(plan: Plan) -> Plan:
 
 def render_left_out(kept: Iterable[str], dropped: Mapping[str, str]) -> str:
     """The list: a line `=REASON` for each group, then its entries, folders with a slash at the end."""
-    groups: dict[str, set[str]] = {}
-    present = {folder for path in kept for folder in _folders(path)}
-    reasons: dict[str, set[str]] = {}
+    present = {above for folder in {posixpath.dirname(path) for path in kept} for above in _folders(folder)}
+    reasons: dict[str, set[str]] = defaultdict(set)
+    for folder, why in {(posixpath.dirname(path), why) for path, why in dropped.items()}:
+        for above in _folders(folder):
+            reasons[above].add(why)
+
+    @cache
+    def whole(folder: str) -> str:
+        """The highest folder that stands for all in this one; none as long as one of them holds what was kept."""
+        return next((one for one in _folders(folder) if one not in present and len(reasons[one]) == 1), "")
+
+    groups: dict[str, set[str]] = defaultdict(set)
     for path, why in dropped.items():
-        for folder in _folders(path):
-            reasons.setdefault(folder, set()).add(why)
-    for path, why in dropped.items():
-        whole = (folder for folder in _folders(path) if folder not in present and len(reasons[folder]) == 1)
-        groups.setdefault(_line(why), set()).add(_line(next(whole, path)))
+        groups[_line(why)].add(_line(whole(posixpath.dirname(path)) or path))
     return "".join(f"={why}\n" + "".join(f"{entry}\n" for entry in sorted(groups[why])) for why in sorted(groups))
 
 
@@ -54,12 +62,14 @@ def parse_left_out(text: str) -> dict[str, str]:
     return found
 
 
-def _folders(path: str) -> Iterator[str]:
-    """The folders above a path, the highest first, each with a slash at its end."""
-    end = path.find("/")
+def _folders(folder: str) -> Iterator[str]:
+    """A folder and those above it, the highest first, each with a slash at its end."""
+    end = folder.find("/")
     while end >= 0:
-        yield path[: end + 1]
-        end = path.find("/", end + 1)
+        yield folder[: end + 1]
+        end = folder.find("/", end + 1)
+    if folder:
+        yield f"{folder}/"
 
 
 def _line(text: str) -> str:

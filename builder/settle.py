@@ -54,9 +54,13 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Trimming:
-    """All that the rounds are made of. `whole` is the plan before trimming; `volatile` are the user's patterns."""
+    """All that the rounds are made of.
+
+    `whole` is the plan before trimming, `first` the one that reading led to; `volatile` are the user's patterns.
+    """
 
     whole: Plan
+    first: Plan
     choice: Choice
     interpreter: Interpreter
     events: tuple[Event, ...]
@@ -69,6 +73,8 @@ class Trimming:
 
     def plan(self, back: Mapping[str, str], used: Asked | None = None) -> Plan:
         """The trimmed plan, with what has to stay; reachable as long as it is not known what was used."""
+        if not back and used is None:
+            return self.first
         choice = self.choice if used is not None else replace(self.choice, level=REACHABLE)
         return self.finish(trim_plan(self.whole, choice, self.interpreter, self.cache, back=back, used=used))
 
@@ -93,8 +99,8 @@ class Trimming:
         return key_of(
             "settled", FORMAT, self.method, self.choice.level, self.volatile,
             [(event.name, event.body.hex(), event.expected and event.expected.hex()) for event in self.events],
-            ["".join(file.identity() for file in layer.files) for layer in self.plan({}).layers],
-            "".join(file.identity() for file in self.plan({}).rest),
+            ["".join(file.identity() for file in layer.files) for layer in self.first.layers],
+            "".join(file.identity() for file in self.first.rest),
         )  # fmt: skip
 
 
@@ -192,8 +198,7 @@ def _used(trimming: Trimming) -> Asked | None:
         return None
     if not trimming.events:
         trimming.console.warn("--trim traced without sample events keeps only what a start uses")
-    plan = trimming.plan({})
-    return _traced(trimming, plan, trimming.assemble(plan))
+    return _traced(trimming, trimming.first, trimming.assemble(trimming.first))
 
 
 def _traced(trimming: Trimming, plan: Plan, assembled: Assembled) -> Asked:

@@ -256,6 +256,7 @@ def test_the_order_holds_for_lists_tags_and_flags_too(build_image, function, tmp
         ([], {}, {"output": ["zip"]}, 8, "reading pyproject.toml, [tool.build-image]"),
         ([], {}, {"trim": "hard"}, 2, "from pyproject.toml, [tool.build-image]"),
         ([], {"BUILD_IMAGE_TRIM": "hard"}, {}, 2, "from the environment, BUILD_IMAGE_TRIM"),
+        ([], {}, {"volatile": ["("]}, 3, "reading pyproject.toml, [tool.build-image]: '(' is no regular expression"),
         ([], {"BUILD_IMAGE_PLATFORM": "linux/mips"}, {}, 13, "from the environment, BUILD_IMAGE_PLATFORM"),
         ([], {}, {"handlr": "x.y"}, 3, "unknown key 'handlr'"),
         ([], {}, {"tag": 5}, 3, "not a string"),
@@ -502,7 +503,8 @@ def truncate(file: Path) -> None:
     [
         ("records/layers/*", "record layers/"),
         ("records/libraries/*", "record libraries/"),
-        ("records/proofs/*", "record proofs/"),
+        ("records/settled/*", "record settled/"),
+        ("records/reach/*", "record reach/"),
         ("records/sandbox/*", "record sandbox/"),
         ("blobs/blobs/sha256/*", "a cached layer was not as it was left"),
     ],

@@ -96,7 +96,7 @@ OPTIONS = (
     _size(
         "--trim",
         type=click.Choice(["none", "safe", "reachable", "traced"]),
-        default="safe",
+        default="reachable",
         show_default=True,
         help="How much is left out.",
     ),

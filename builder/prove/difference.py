@@ -9,6 +9,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+
+from builder.errors import SourceError
 
 # What no two runs have in common, each with a word that stands for it. The order counts: longer forms first.
 VOLATILE: tuple[tuple[str, str], ...] = (
@@ -62,17 +65,34 @@ class Difference:
 
 
 class Mask:
-    """Replaces what is volatile. `declared` are the user's regular expressions. Raises re.error for what is none."""
+    """Replaces what is volatile. `declared` are the user's regular expressions, checked by `check_volatile`."""
 
     def __init__(self, declared: Sequence[str] = ()) -> None:
-        self.rules = [(re.compile(pattern), "DECLARED") for pattern in declared]
-        self.rules += [(re.compile(pattern), word) for pattern, word in VOLATILE]
+        self.declared = declared
+
+    @cached_property
+    def rules(self) -> Sequence[tuple[re.Pattern[str], str]]:
+        """Compiled when something differs, which is seldom."""
+        patterns = [*((pattern, "DECLARED") for pattern in self.declared), *VOLATILE]
+        return [(re.compile(pattern), word) for pattern, word in patterns]
 
     def __call__(self, text: str) -> str:
         """The text with a word in place of each volatile part."""
         for pattern, word in self.rules:
             text = pattern.sub(f"<{word}>", text)
         return text
+
+
+def check_volatile(declared: Iterable[str], *, origin: str) -> None:
+    """Raise SourceError for what is no regular expression."""
+    for pattern in declared:
+        try:
+            re.compile(pattern)
+        except (re.error, RecursionError, OverflowError) as error:
+            raise SourceError(
+                f"reading {origin}: {pattern[:SHOWN_CHARS]!r} is no regular expression: {error}",
+                hint="Write it as Python's re does; a backslash before ( or [ makes it literal.",
+            ) from None
 
 
 def differences(untrimmed: Iterable[Seen], trimmed: Iterable[Seen], mask: Mask) -> list[Difference]:
@@ -92,7 +112,10 @@ def _of_event(one: Seen, other: Seen, mask: Mask) -> Iterator[Difference]:
         return
     for place, left, right in _values(_parsed(one.payload), _parsed(other.payload), mask, "response"):
         yield Difference(one.event, place, left, right)
-    here, there = _lines(one.log, mask), _lines(other.log, mask)
+    here, there = _lines(one.log), _lines(other.log)
+    if here == there:
+        return
+    here, there = Counter(map(mask, here.elements())), Counter(map(mask, there.elements()))
     gone, come = here - there, there - here
     if gone or come:
         yield Difference(one.event, "log", " | ".join(gone), " | ".join(come))
@@ -121,7 +144,7 @@ def _values(one: object, other: object, mask: Mask, place: str) -> Iterator[tupl
         inner, outer = _parsed(one), _parsed(other)
         if isinstance(inner, dict | list) and isinstance(outer, dict | list):  # a body that is JSON within JSON
             yield from _values(inner, outer, mask, place)
-        elif mask(one) != mask(other):
+        elif one != other and mask(one) != mask(other):
             yield place, one, other
     elif type(one) is not type(other) or one != other:
         left, right = json.dumps(one), json.dumps(other)
@@ -132,7 +155,7 @@ def _values(one: object, other: object, mask: Mask, place: str) -> Iterator[tupl
 _PLATFORM = re.compile(r"^(?:START|END|REPORT|INIT_REPORT|EXTENSION|INIT_START) ")
 
 
-def _lines(log: str, mask: Mask) -> Counter[str]:
-    """The lines of a log, masked, without the platform's own; their order may depend on threads."""
-    lines = (mask(line.rstrip()) for line in log.splitlines() if not _PLATFORM.match(line))
+def _lines(log: str) -> Counter[str]:
+    """The lines of a log without the platform's own; their order may depend on threads."""
+    lines = (line.rstrip() for line in log.splitlines() if not _PLATFORM.match(line))
     return Counter(line for line in lines if line)

@@ -1,45 +1,23 @@
-"""A Plan trimmed to what the handler reaches: the shell around `reach` and `leftovers`.
+"""A Plan trimmed to what the handler reaches: fewer files, a reason in each, and those that it left out beside it.
 
-Reads files through `facts_store`, remembers its whole result by the plan it was made of, and gives the plan back with
-fewer files, a reason in each, and the files it left out beside it. Never changes how a file is made.
+Remembers each verdict by all that it was made of. Of the function's own modules that is what they say (their facts)
+and not their bytes: an edit that imports nothing else needs no new verdict, and loads nothing of what makes one.
+Never changes how a file is made.
 """
 
 import json
-import posixpath
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from builder.cache import Cache, key_of
 from builder.interpreter import Interpreter
-from builder.libraries import OPENED
-from builder.patterns import Patterns
-from builder.plan import LANG, PACKAGES, RUNTIME, TASK, How, Plan, PlannedFile, PlannedLayer
+from builder.plan import TASK, How, Plan, PlannedFile, PlannedLayer
 from builder.trace import Asked
-from builder.trim.distributions import find_distributions
-from builder.trim.facts_store import FactsStore, planned_paths
-from builder.trim.handler_roots import handler_roots
-from builder.trim.index import Index, Module, find_modules
-from builder.trim.knowledge import Row, read_knowledge
-from builder.trim.leftovers import UNREACHED, Leftovers, needed_libraries
-from builder.trim.native import Names
-from builder.trim.reach import Walk
-from builder.trim.reached import Cause, Reached
-from builder.trim.rules import DEPENDENCIES, FUNCTION, STDLIB, Choice
-from builder.trim.rules import RUNTIME as RUNTIME_SCOPE
+from builder.trim.facts import render_facts
+from builder.trim.facts_store import FactsStore
+from builder.trim.reached import Verdict
+from builder.trim.rules import Choice
 from builder.trim.version import trimming_digest
-
-LOADER = "the program loader"
-PROGRAM = "the interpreter"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of the files of a plan: causes of the kept, as (why, via), and reasons of the dropped, by path."""
-
-    kept: Mapping[str, tuple[str, str]]
-    dropped: Mapping[str, str]
 
 
 def trim_plan(
@@ -54,14 +32,38 @@ def trim_plan(
     key = key_of(
         "reach", trimming_digest(), interpreter.full_version, plan.handler,
         [choice.level, choice.keep, choice.drop], sorted(back.items()), _names_used(used),
-        ["".join(file.identity() for file in layer.files) for layer in plan.layers],
+        "".join(_inputs(plan, interpreter, cache)),
     )  # fmt: skip
     verdict = _remembered(cache, key)
     if verdict is None:
+        from builder.trim.verdict import judge
+
         verdict = judge(plan, choice, interpreter, cache, back=back, used=used)
-        text = json.dumps([verdict.kept, verdict.dropped])
-        cache.write_record("reach", key, {"verdict": text})
+        cache.write_record("reach", key, {"verdict": json.dumps([verdict.kept, verdict.dropped])})
     return _applied(plan, verdict)
+
+
+def _inputs(plan: Plan, interpreter: Interpreter, cache: Cache) -> Iterator[str]:
+    """A line for each file of the plan, of all that a verdict depends on."""
+    for layer in plan.layers:
+        yield f"{layer.name}\n"
+        own = FactsStore([layer], interpreter.version, cache)
+        for file in layer.files:
+            if not file.path.startswith(f"{TASK}/") or not _is_source(file):
+                yield file.identity()
+            elif file.how is How.BYTECODE:
+                yield f"{file.path}\n"
+            else:
+                yield f"{file.path}\0{json.dumps(render_facts(own.facts(file.path)))}\n"
+        own.save()
+
+
+def _is_source(file: PlannedFile) -> bool:
+    return file.how is How.BYTECODE or (file.how is How.COPY and file.path.endswith(".py"))
+
+
+def _names_used(used: Asked | None) -> object:
+    return used and [sorted(used.modules), sorted(used.files), sorted(used.libraries)]
 
 
 def _remembered(cache: Cache, key: str) -> Verdict | None:
@@ -88,221 +90,3 @@ def _applied(plan: Plan, verdict: Verdict) -> Plan:
         gone = {file.path: verdict.dropped[file.path] for file in layer.files if file.path in verdict.dropped}
         layers.append(PlannedLayer(layer.name, tuple(files), {**layer.dropped, **gone}))
     return replace(plan, layers=tuple(layers), rest=tuple(rest))
-
-
-def judge(
-    plan: Plan,
-    choice: Choice,
-    interpreter: Interpreter,
-    cache: Cache,
-    *,
-    back: Mapping[str, str],
-    used: Asked | None = None,
-) -> Verdict:
-    """Walk and judge, without remembering the verdict."""
-    files = planned_paths(plan.layers)
-    roots = search_roots(interpreter)
-    modules = list(
-        find_modules((path for path, file in files.items() if file.how not in {How.LINK, How.FOLDER}), roots)
-    )
-    names = Names(frozenset(m.name for m in modules if m.scope in {STDLIB, DEPENDENCIES}))
-    rows = read_knowledge()
-    store = FactsStore(plan.layers, interpreter.version, names, cache)
-    # A shared library that is named like a module and is none is data of its package.
-    files_of_modules = [m for m in modules if not _is_plain_library(m.path) or "module" in store.binary(m.path).traits]
-    index = Index([*files_of_modules, *_built_in(rows, files_of_modules)])
-    distributions = find_distributions(files, PACKAGES, store.read)
-    walk = Walk(index, lambda module: store.facts(module.path), rows, distributions, traced=used is not None)
-    own = list(_own_roots(index, rows))
-    starts = [
-        *handler_roots(plan.handler, index, distributions),
-        *_roots(files, choice, back),
-        *_used(files, index, used),
-    ]
-    walk.lean(own)
-    reached = walk.run((path, cause) for path, cause in starts if path in index.by_path)
-    judged = _Judged(files, index, reached, store, traced=used is not None)
-    verdict = judged.verdict(Leftovers(reached, index, rows, distributions), dict(own + starts))
-    store.save()
-    return verdict
-
-
-def _built_in(rows: Iterable[Row], modules: Iterable[Module]) -> Iterable[Module]:
-    """Modules without a file of which the knowledge speaks: those built into the interpreter, `time` for one."""
-    known = {module.name for module in modules}
-    spoken = {name for row in rows for name in row.when if "*" not in name and "." not in name}
-    return [Module(name, f"built in: {name}", STDLIB, is_package=False) for name in sorted(spoken - known)]
-
-
-def search_roots(interpreter: Interpreter) -> list[tuple[str, str]]:
-    """The folders of `sys.path` in the image, with the scope of what lies there."""
-    stdlib = f"{LANG}/{interpreter.library_folder}/{interpreter.name}"
-    return [
-        (TASK, FUNCTION),
-        (PACKAGES, DEPENDENCIES),
-        (f"{stdlib}/lib-dynload", STDLIB),
-        (stdlib, STDLIB),
-        (RUNTIME, RUNTIME_SCOPE),
-    ]
-
-
-def _is_plain_library(path: str) -> bool:
-    return path.endswith(".so") and posixpath.basename(path).count(".") == 1
-
-
-def _own_roots(index: Index, rows: Iterable[Row]) -> Iterable[tuple[str, Cause]]:
-    """What every image needs: the runtime, and what the interpreter imports when it starts."""
-    for path, module in index.by_path.items():
-        if module.scope == RUNTIME_SCOPE:
-            yield path, Cause("firkin's runtime")
-    for row in rows:
-        if row.kind == "start":
-            for name in row.modules:
-                for module in index.find(name):
-                    yield module.path, Cause(row.why)
-
-
-def _roots(paths: Iterable[str], choice: Choice, back: Mapping[str, str]) -> Iterable[tuple[str, Cause]]:
-    """What a person or a proof asked for."""
-    keep = Patterns(choice.keep, origin="keep")
-    for path in paths:
-        if path in back:
-            yield path, Cause(back[path])
-        elif keep.lines and any(keep.match(name) for name in _names_of(path)):
-            yield path, Cause("asked for with keep")
-
-
-def _used(files: Iterable[str], index: Index, used: Asked | None) -> Iterable[tuple[str, Cause]]:
-    """What the sample events used, at level `traced`."""
-    if used is None:
-        return
-    for path in files:
-        module = index.by_path.get(path)
-        is_listed = not module and f"/{posixpath.dirname(path)}" in used.files
-        if (module and module.name in used.modules) or f"/{path}" in used.files or is_listed:
-            yield path, Cause("used by the sample events")
-
-
-def _names_used(used: Asked | None) -> object:
-    return used and [sorted(used.modules), sorted(used.files), sorted(used.libraries)]
-
-
-def _names_of(path: str) -> tuple[str, ...]:
-    """What a pattern may call a file: its path in the image, or relative to the folder it is installed in."""
-    for folder in (TASK, PACKAGES, f"{LANG}/lib"):
-        if path.startswith(folder + "/"):
-            short = path[len(folder) + 1 :]
-            return (path, short.partition("/")[2] if folder.startswith(LANG) else short)
-    return (path,)
-
-
-@dataclass(slots=True)
-class _Judged:
-    """All that a verdict is made of."""
-
-    files: Mapping[str, PlannedFile]
-    index: Index
-    reached: Reached
-    store: FactsStore
-    traced: bool
-
-    def verdict(self, leftovers: Leftovers, starts: Mapping[str, Cause]) -> Verdict:
-        """Judge modules, then data, then shared libraries by what is kept of both; bytecode follows its module."""
-        kept: dict[str, Cause] = {}
-        dropped: dict[str, str] = {}
-        libraries: list[str] = []
-        bytecode: list[PlannedFile] = []
-        for path, file in self.files.items():
-            if file.how is How.BYTECODE:
-                bytecode.append(file)
-            elif file.how is How.FOLDER:
-                kept[path] = Cause(file.why)
-            elif path in starts:
-                kept[path] = starts[path]
-            elif self._is_library(path, file):
-                libraries.append(path)
-            else:
-                self._judge(path, leftovers, kept, dropped)
-        self._judge_libraries(libraries, leftovers, kept, dropped)
-        for file in bytecode:
-            source = _source_of(file.path)
-            if source in dropped:
-                dropped[file.path] = dropped[source]
-        return Verdict({path: (cause.why, cause.via) for path, cause in kept.items()}, dropped)
-
-    def _judge(self, path: str, leftovers: Leftovers, kept: dict[str, Cause], dropped: dict[str, str]) -> None:
-        module = self.index.by_path.get(path)
-        if path in self.reached.kept:
-            kept[path] = self.reached.kept[path]
-        elif module and module.scope == FUNCTION:
-            kept[path] = Cause("the function's own")
-        elif module and not leftovers.is_data_folder(path):
-            dropped[path] = UNREACHED
-        else:
-            cause, why = leftovers.judge(path)
-            if cause and self.traced and not leftovers.is_beside_native(path):
-                cause, why = None, "no sample event used it"
-            if cause:
-                kept[path] = cause
-            else:
-                dropped[path] = why
-
-    @staticmethod
-    def _is_library(path: str, file: PlannedFile) -> bool:
-        """Whether a file is a shared library beside packages: the system's, or in an auditwheel's folder `X.libs`."""
-        named = ".so" in posixpath.basename(path)
-        if path.startswith(f"{PACKAGES}/"):
-            return named and path.split("/")[2].endswith(".libs")
-        outside = not path.startswith((f"{LANG}/", f"{TASK}/", f"{RUNTIME}/"))
-        return (named and outside) or file.why in {LOADER, OPENED}
-
-    def _judge_libraries(
-        self, libraries: Iterable[str], leftovers: Leftovers, kept: dict[str, Cause], dropped: dict[str, str]
-    ) -> None:
-        candidates: dict[str, list[str]] = defaultdict(list)
-        for path in libraries:
-            candidates[posixpath.basename(path)].append(path)
-            candidates[f"/{path}"].append(path)
-        seeds = [(path, soname) for path in kept for soname in self._wanted(path)]
-        opened = {path: self.files[path].why for path in libraries if self.files[path].why in {LOADER, OPENED}}
-        by_name = partial(self._opened_by, leftovers)
-        for path in libraries:
-            if path in opened:
-                kept[path] = Cause(opened[path])
-            elif via := by_name(path):
-                kept[path] = Cause("may be opened by name by", via)
-            if path in kept:
-                seeds += [(path, soname) for soname in self._wanted(path)]
-        kept.update(
-            (path, cause)
-            for path, cause in needed_libraries(seeds, candidates, self._wanted).items()
-            if path not in kept
-        )
-        for path in libraries:
-            if path not in kept:
-                dropped[path] = "no kept file needs this shared library"
-
-    def _wanted(self, path: str) -> Iterable[str]:
-        """The sonames that a kept ELF file needs or may open."""
-        file = self.files[path]
-        if file.how in {How.LINK, How.FOLDER, How.CONTENT} or not (".so" in path or file.mode & 0o111):
-            return ()
-        binary = self.store.binary(path)
-        return binary.needed | binary.libraries
-
-    def _opened_by(self, leftovers: Leftovers, path: str) -> str:
-        """A kept module that may open the library by its name."""
-        name = posixpath.basename(path)
-        stem = name.partition(".so")[0]
-        for wanted in self.reached.libraries:
-            if wanted in {name, stem, stem.removeprefix("lib")} or name.startswith(f"{wanted}."):
-                return "a constant"
-        owner = leftovers.owners.get(path)
-        if owner:
-            return next((opener for opener in self.reached.openers if opener in owner.files), "")
-        return ""
-
-
-def _source_of(path: str) -> str:
-    folder, _, name = path.rpartition("/__pycache__/")
-    return f"{folder}/{name.split('.')[0]}.py"

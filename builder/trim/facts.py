@@ -52,6 +52,19 @@ class Facts:
     traits: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """An ELF file: the sonames it `needs`, the module `names` and `libraries` among its constants, and traits.
+
+    Traits: `module` (it is an extension module), `certificates` (it looks for the system's CA certificates).
+    """
+
+    needed: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    libraries: frozenset[str] = frozenset()
+    traits: frozenset[str] = frozenset()
+
+
 _SETS = tuple(field.name for field in fields(Facts) if field.name != "imports")
 
 

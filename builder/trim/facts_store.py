@@ -1,7 +1,7 @@
 """Reads the facts of files, each once: remembered in the cache as long as a file's size and stamp stay the same.
 
-The shell around `reader`, `native` and `builder/elf`. One record per layer, so that an edit of the function reads one
-file anew, and a new interpreter none of the dependencies.
+The shell around `reader` and `binaries`, which are loaded when there is something new to read. One record per layer,
+so that an edit of the function reads one file anew, and a new interpreter none of the dependencies.
 """
 
 import hashlib
@@ -10,31 +10,18 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from builder.cache import Cache, key_of
-from builder.elf import ElfError, read_elf, without_debug
 from builder.errors import SourceError
-from builder.plan import PACKAGES, PlannedFile, PlannedLayer
-from builder.trim.facts import Facts, parse_facts, render_facts
-from builder.trim.native import Names, is_module, library_names, native_names, reads_certificates, relative_names
-from builder.trim.reader import read_facts
+from builder.plan import PlannedFile, PlannedLayer
+from builder.trim.facts import Binary, Facts, parse_facts, render_facts
 from builder.trim.version import readers_digest
 
+if TYPE_CHECKING:
+    from builder.trim.native import Names
+
 MAX_SOURCE_BYTES = 16 << 20  # a larger module is generated data
-MAX_NATIVE_BYTES = 1 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Binary:
-    """An ELF file: the sonames it `needs`, the module `names` and `libraries` among its constants, and traits.
-
-    Traits: `module` (it is an extension module), `certificates` (it looks for the system's CA certificates).
-    """
-
-    needed: frozenset[str] = frozenset()
-    names: frozenset[str] = frozenset()
-    libraries: frozenset[str] = frozenset()
-    traits: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -48,16 +35,17 @@ class _Shelf:
 
 @dataclass(slots=True)
 class FactsStore:
-    """Facts of the files of a plan. `names` are what extension modules may import."""
+    """Facts of the files of a plan. `names` are the modules that extension modules may import."""
 
     layers: Iterable[PlannedLayer]
     version: tuple[int, int]
-    names: Names
     cache: Cache
+    names: frozenset[str] = frozenset()
     _files: dict[str, tuple[PlannedFile, str]] = field(default_factory=dict)  # and the layer's name
     _shelves: dict[tuple[str, str], _Shelf] = field(default_factory=dict)
     _facts: dict[str, Facts] = field(default_factory=dict)
     _binaries: dict[str, Binary] = field(default_factory=dict)
+    _names: "Names | None" = None
 
     def __post_init__(self) -> None:
         """Know where each file is."""
@@ -80,10 +68,15 @@ class FactsStore:
         entry = shelf.entries.get(path)
         if entry and entry[:2] == [file.size, file.stamp] and (known := parse_facts(entry[2])):
             return known
-        found = read_facts(self.read(path), self.version) if file.size <= MAX_SOURCE_BYTES else Facts()
+        found = self._read_source(path) if file.size <= MAX_SOURCE_BYTES else Facts()
         shelf.entries[path] = [file.size, file.stamp, render_facts(found)]
         shelf.changed = True
         return found
+
+    def _read_source(self, path: str) -> Facts:
+        from builder.trim.reader import read_facts
+
+        return read_facts(self.read(path), self.version)
 
     def _compiled(self, path: str) -> Facts:
         binary = self.binary(path)
@@ -102,29 +95,19 @@ class FactsStore:
         entry = shelf.entries.get(path)
         if entry and entry[:2] == [file.size, file.stamp] and isinstance(entry[2], list):
             return Binary(*(frozenset(part) for part in entry[2]))
-        found = self._inspect(path, file)
+        found = self._inspect(path)
         parts = [sorted(part) for part in (found.needed, found.names, found.libraries, found.traits)]
         shelf.entries[path] = [file.size, file.stamp, parts]
         shelf.changed = True
         return found
 
-    def _inspect(self, path: str, file: PlannedFile) -> Binary:
-        try:
-            elf = read_elf(Path(file.source))
-        except (ElfError, OSError):
-            elf = None
-        if elf is None or file.size > MAX_NATIVE_BYTES:
-            return Binary()
-        body = without_debug(self.read(path))  # whose text is about other files
-        name = posixpath.basename(path).partition(".")[0]
-        traits = {"certificates"} if reads_certificates(body) else set()
-        if is_module(body, name):
-            traits.add("module")
-        names = native_names(body, self.names) if "module" in traits else frozenset()
-        if "module" in traits and path.startswith(f"{PACKAGES}/"):
-            place = posixpath.dirname(path)[len(PACKAGES) + 1 :].replace("/", ".")
-            names |= relative_names(body, f"{place}.{name}" if place else name, self.names)
-        return Binary(frozenset(elf.needed), names, library_names(body), frozenset(traits))
+    def _inspect(self, path: str) -> Binary:
+        from builder.trim.binaries import inspect
+        from builder.trim.native import Names
+
+        self._names = self._names or Names(self.names)
+        file, _ = self._files[path]
+        return inspect(path, Path(file.source), lambda: self.read(path), self._names)
 
     def read(self, path: str) -> bytes:
         """The bytes of a file. Raises SourceError."""
@@ -155,7 +138,7 @@ class FactsStore:
 
     @property
     def _digest(self) -> str:
-        return hashlib.sha256("\n".join(sorted(self.names.modules)).encode()).hexdigest()
+        return hashlib.sha256("\n".join(sorted(self.names)).encode()).hexdigest()
 
     def save(self) -> None:
         """Remember what was read."""

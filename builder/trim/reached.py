@@ -1,8 +1,11 @@
 """What a walk has found: causes by path, and what files that are no modules are judged by. Values only."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from builder.trim.knowledge import Row
+if TYPE_CHECKING:
+    from builder.trim.knowledge import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Reached:
     libraries: set[str] = field(default_factory=set)
     openers: set[str] = field(default_factory=set)  # paths of modules that open shared libraries
     traits: dict[str, str] = field(default_factory=dict)  # of the function and dependencies: trait → path
-    rows: dict[Row, str] = field(default_factory=dict)  # rows with files that apply, and the path that made them
+    rows: "dict[Row, str]" = field(default_factory=dict)  # rows with files that apply, and the path that made them
 
     def chain(self, path: str) -> list[tuple[str, Cause]]:
         """The way from a root to a kept module: paths and causes, the root first."""
@@ -38,3 +41,11 @@ class Reached:
             steps.append((path, self.kept[path]))
             path = self.kept[path].via
         return steps[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of the files of a plan: causes of the kept, as (why, via), and reasons of the dropped, by path."""
+
+    kept: Mapping[str, tuple[str, str]]
+    dropped: Mapping[str, str]

@@ -7,7 +7,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-READERS = ("conditions.py", "facts.py", "native.py", "reader.py")  # what facts depend on
+READERS = ("binaries.py", "conditions.py", "facts.py", "native.py", "reader.py")  # what facts depend on
 _FOLDER = Path(__file__).parent
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +70,20 @@ def test_a_file_that_no_reading_finds_is_put_back(built):
     result = built(app, "/email/architecture.rst")
     assert has(result, "email/architecture.rst")
     assert not has(result, "email/parser.py")
+
+
+def test_an_edit_that_says_nothing_else_about_other_files_is_judged_as_before(built, shared):
+    """A verdict is remembered by what the function's modules say; another import makes another one."""
+    verdicts = shared.folder / "records/reach"
+
+    def judged(app: str) -> set[Path]:
+        before = set(verdicts.glob("*"))
+        built(app, prove=False)
+        return set(verdicts.glob("*")) - before
+
+    assert judged("import colorsys\ndef handler(event, context):\n    return 1")
+    assert not judged("import colorsys\ndef handler(event, context):\n    return [event, 2]  # edited")
+    assert judged("import colorsys, sched\ndef handler(event, context):\n    return 1")
 
 
 def test_what_is_caught_is_put_back_by_what_the_untrimmed_function_uses(built):

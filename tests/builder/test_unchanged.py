@@ -41,8 +41,8 @@ def test_nothing_changed_is_told_and_nothing_else_is_done(build):
     assert RECALLED not in first.err
     assert RECALLED in second.err
     assert first.out == second.out
-    assert "assemble  " in first.err
-    assert "assemble  " not in second.err
+    assert "assemble and prove  " in first.err
+    assert "assemble" not in second.err
     assert "prove  " not in second.err
 
 

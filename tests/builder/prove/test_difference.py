@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.prove.difference import Difference, Mask, Seen, differences, without_noise
+from builder.errors import SourceError
+from builder.prove.difference import Difference, Mask, Seen, check_volatile, differences, without_noise
 
 
 def seen(payload: object = None, log: str = "", *, status: int = 200, failure: bool = False) -> Seen:
@@ -109,3 +110,12 @@ def test_equal_values_never_differ_and_others_do_unless_masked(one: object, othe
 def _same_but_inner(one: object, other: object) -> bool:
     """Texts that hold JSON are compared as JSON, wherever they stand."""
     return json.dumps(one).replace(" ", "") != "" and type(one) is type(other)
+
+
+@pytest.mark.parametrize("pattern", ["(", "[z-a]", "a{99999999999}"])
+def test_what_is_no_expression_is_said_with_where_it_was_written(pattern):
+    """Before anything is built."""
+    with pytest.raises(SourceError) as caught:
+        check_volatile(["fine", pattern], origin="--volatile")
+    assert f"reading --volatile: {pattern!r} is no regular expression: " in str(caught.value)
+    assert "backslash" in caught.value.hint
