@@ -79,7 +79,7 @@ EXAMPLES: Mapping[str, object] = {
     "python": "3.13",
     "engine": "docker",
     "template": "my.Dockerfile.template",
-    "trim": "safe",
+    "trim": "reachable",
     "keep": ["package/data/*.json"],
     "drop": ["package/examples"],
     "events": ["events/*.json"],

@@ -129,7 +129,8 @@ def _prove(
     """How the image was proven, what it answered, and what it logged meanwhile."""
     reason = _why_not_proven(prepared)
     if reason:
-        console.warn(reason)
+        unseen = "; that the function misses nothing is known by reading alone" if prepared.whole else ""
+        console.warn(f"{reason}{unseen}")
         return "not proven", (), ""
     from builder.prove import prove
 
@@ -144,6 +145,7 @@ def _settle(prepared: Prepared, whole: Plan, cache: Cache, console: Console) -> 
     return settle(
         Trimming(
             whole,
+            prepared.plan,
             Choice(config.trim, config.keep, config.drop),
             interpreter,
             prepared.events,
@@ -159,7 +161,8 @@ def _settle(prepared: Prepared, whole: Plan, cache: Cache, console: Console) -> 
 def _told(prepared: Prepared, proof: "Proof", console: Console) -> tuple[str, tuple[Mapping[str, object], ...], str]:
     """How the image was proven, what it answered, and what it logged, told to the person as well."""
     if not prepared.events:
-        console.warn("there are no sample events in events/: proven is only that the function starts")
+        also = ", trimmed and untrimmed" if prepared.whole else ""
+        console.warn(f"there are no sample events in events/: proven is only that the function starts{also}")
     answers = tuple(
         {
             "event": a.event,

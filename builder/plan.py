@@ -71,7 +71,7 @@ class Foundation:
     """The base that an image is built on, and what the image takes over from it.
 
     `name` is what was asked for, `digest` its manifest's. Its layers are `kept` under ours, or only files were taken
-    out of it. `program` starts its Python in the image.
+    out of it. `program` starts its Python in the image. `has_packages` when it is kept with packages of its own.
     """
 
     name: str
@@ -82,6 +82,7 @@ class Foundation:
     user: str = ""
     variant: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    has_packages: bool = False
 
     @property
     def is_local(self) -> bool:

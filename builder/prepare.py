@@ -33,6 +33,8 @@ from builder.trim import Choice
 if TYPE_CHECKING:
     from builder.bases.observe import Base
 
+_BY_REACH = ("reachable", "traced")  # levels that leave out what a program might read
+
 MAX_DATE_S = 253_402_300_799  # the last second of the year 9999, as far as RFC 3339 reaches
 
 
@@ -70,9 +72,15 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
             from builder.lint import check_ignored
 
             check_ignored(config.lint_ignore, origin=config.origins.get("lint_ignore") or "--lint-ignore")
+        if config.volatile:
+            from builder.prove.difference import check_volatile
+
+            check_volatile(config.volatile, origin=config.origins.get("volatile") or "--volatile")
         events = tuple(read_events(config.source, config.events))
     with console.step("observe the base"):
         base = _base(config, cache, console, environment=environment)
+        if base and base.kept and config.trim in _BY_REACH:
+            _say_what_stays(base, console)
         interpreter = base.interpreter if base else observe_interpreter(config.python)
         _check_platform(config, interpreter)
         compiler = choose_compiler(interpreter)
@@ -110,7 +118,7 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
             },
             created_s=_source_date(environment),
         )
-    whole = plan if config.trim in {"reachable", "traced"} else None
+    whole = plan if config.trim in _BY_REACH else None
     if whole:
         from builder.trim.apply import trim_plan
 
@@ -123,6 +131,13 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
             console.detail(f"{name} = {getattr(config, name)!r}, from {origin}")
     plan = finished(plan, interpreter)
     return Prepared(config, reference, outputs, interpreter, plan, events, compiler, indexes, base, whole)
+
+
+def _say_what_stays(base: "Base", console: Console) -> None:
+    """A person who asked for little should know why there is much."""
+    console.say("the base is kept as it is: trimming is for what lies over it (--flatten takes only what is needed)")
+    if base.foundation.has_packages:
+        console.say("all dependencies stay: the base has packages of its own, which may look for them")
 
 
 def finished(plan: Plan, interpreter: Interpreter) -> Plan:

@@ -11,6 +11,7 @@ from builder.bases.choice import REGISTRY, BaseName
 from builder.bases.fetch import Asked, fetch_base
 from builder.bases.inherit import inherited_environment, inherited_labels, inherited_user
 from builder.bases.known import maybe_known, python_folders
+from builder.bases.packages import own_packages
 from builder.bases.python import BasePython, find_python
 from builder.cache import Cache, key_of
 from builder.console import Console
@@ -51,6 +52,7 @@ class Base:
             user=inherited_user(config, kept=self.kept),
             variant=config.variant,
             labels=inherited_labels(config),
+            has_packages=self.kept and bool(own_packages(Tree(self.tree), self.python.stdlib)),
         )
 
 

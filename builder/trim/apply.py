@@ -31,6 +31,7 @@ def trim_plan(
     back = back or {}
     key = key_of(
         "reach", trimming_digest(), interpreter.full_version, plan.handler,
+        plan.foundation is not None and plan.foundation.has_packages,
         [choice.level, choice.keep, choice.drop], sorted(back.items()), _names_used(used),
         "".join(_inputs(plan, interpreter, cache)),
     )  # fmt: skip

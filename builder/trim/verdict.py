@@ -58,6 +58,7 @@ def judge(
         *handler_roots(plan.handler, index, distributions),
         *_roots(files, choice, back),
         *_used(files, index, used),
+        *(_all_dependencies(index) if plan.foundation and plan.foundation.has_packages and used is None else ()),
     ]
     walk.lean(own)
     reached = walk.run((path, cause) for path, cause in starts if path in index.by_path)
@@ -84,6 +85,13 @@ def search_roots(interpreter: Interpreter) -> list[tuple[str, str]]:
         (stdlib, STDLIB),
         (RUNTIME, RUNTIME_SCOPE),
     ]
+
+
+def _all_dependencies(index: Index) -> Iterable[tuple[str, Cause]]:
+    """All that is installed, for packages of the base that may look for it: a plug-in, a driver."""
+    for path, module in index.by_path.items():
+        if module.scope == DEPENDENCIES:
+            yield path, Cause("may be used by packages of the base image")
 
 
 def _is_plain_library(path: str) -> bool:
