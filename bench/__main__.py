@@ -30,10 +30,12 @@ def main(arguments: list[str]) -> None:
     asked = parser.parse_args(arguments)
     for name in asked.names or SECTIONS:
         with tempfile.TemporaryDirectory(prefix="firkin-bench-") as scratch:
-            lines = list(SECTIONS[name](Path(scratch), runs=asked.runs))
-        today = dt.datetime.now(tz=dt.UTC).date()
-        body = "\n".join([f"Measured {today} on {machine()}.", "", *lines])
-        print(body)
+            lines = [f"Measured {dt.datetime.now(tz=dt.UTC).date()} on {machine()}.", ""]
+            print("\n".join(lines))
+            for line in SECTIONS[name](Path(scratch), runs=asked.runs):
+                print(line, flush=True)
+                lines.append(line)
+        body = "\n".join(lines)
         page = PAGE.read_text(encoding="utf-8")
         place = re.search(rf"<!-- {name} -->\n(?P<old>.*?)<!-- /{name} -->", page, re.DOTALL)
         if not place:
