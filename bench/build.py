@@ -2,9 +2,9 @@
 
 What is compared: both sides have all wheels on this disk, unpacked nowhere: ours in uv's cache, Docker's in the
 build's context, from which pip installs without an index; so neither asks a network for anything, which pip's own cache
-would still do. Docker's base is in the engine, as if it had been pulled, with the interpreter in it; what is cold is the
-cache of its layers (`--no-cache`). Ours has an empty cache, in which the interpreter's layer is made as well, and once
-one that another function left. Only ours runs what was built, trims it, and compiles its bytecode.
+would still do. Docker's base is in the engine, as if it had been pulled, with the interpreter in it; what is cold is
+the cache of its layers (`--no-cache`). Ours has an empty cache, in which the interpreter's layer is made as well, and
+once one that another function left. Only ours runs what was built, trims it, and compiles its bytecode.
 
 Progress goes to stderr, rows to stdout as they are measured: what ends early leaves what it had.
 """
