@@ -72,7 +72,7 @@ def pull_image(
     """
     from builder.oci.distribution import pull
 
-    with _translated(f"pulling {name}"):
+    with _translated(f"pulling {name}", name, insecure):
         reference = Reference.parse_source(name)
         with console.transfers("fetch") as progress:
             pulled = pull(
@@ -107,7 +107,7 @@ def push_image(
     """
     from builder.oci.distribution import push
 
-    with _translated(f"pushing {name}"):
+    with _translated(f"pushing {name}", name, insecure):
         reference = Reference.parse(name)
         with console.transfers("push") as progress:
             return push(
@@ -120,8 +120,19 @@ def push_image(
             )
 
 
+def check_push(name: str, *, environment: Mapping[str, str], insecure: Collection[str] = ()) -> None:
+    """Ask the registry whether it would take a push of `name`: known host, right login, repository that may be written.
+
+    Raises SourceError for a name that is none, RegistryError.
+    """
+    from builder.oci.distribution import check_push
+
+    with _translated(f"asking whether {name} can be pushed", name, insecure):
+        check_push(Reference.parse(name), access=access_to(environment, insecure))
+
+
 @contextmanager
-def _translated(doing: str) -> Iterator[None]:
+def _translated(doing: str, name: str, insecure: Collection[str]) -> Iterator[None]:
     """Give the client's errors as the builder's, with what to do on its command line."""
     try:
         yield
@@ -131,13 +142,22 @@ def _translated(doing: str) -> Iterator[None]:
         hint = "Credentials are those of `docker login` and `podman login`; see docs/how-to/push-to-a-registry.md."
         raise RegistryError(f"{doing}: {error}", hint=hint) from error
     except ClientError as error:
-        plain = "insecure registry" in str(error)
-        hint = "The option is --insecure-registry HOST." if plain else ""
+        hint = ""
+        host = Reference.parse_source(name).domain
         if isinstance(error, UnavailableError):
             hint = "What has arrived is kept: trying again goes on from there."
+        if "insecure registry" in str(error):
+            hint = f"The option is --insecure-registry {host}."
+        elif isinstance(error, UnavailableError) and _is_here(host) and host not in insecure:
+            hint = f"If it runs there in plain HTTP: --insecure-registry {host}."
         raise RegistryError(f"{doing}: {error}", hint=hint) from error
     except DiskError as error:
         hint = advice(error.errno, elsewhere=ELSEWHERE) or "The cache may be deleted at any time."
         raise OutputError(f"{doing}: {error}", hint=hint) from error
     except OCIError as error:
         raise ImageError(f"{doing}: {error}", hint="Name another image, or make this one again.") from error
+
+
+def _is_here(host: str) -> bool:
+    """Whether a registry's host, `localhost:5000`, is this machine, where registries mostly have no TLS."""
+    return host.startswith(("localhost", "127.", "[::1]"))

@@ -6,6 +6,8 @@ import uuid
 
 import pytest
 
+from tests.registries import free_port
+
 
 @pytest.fixture
 def name(registry):
@@ -86,7 +88,16 @@ def test_a_registry_that_is_not_named_insecure_is_not_talked_to_in_plain_http(bu
     done = build_image(function(), "--push", "-t", name, "--no-prove", "--insecure-registry", "127.0.0.1:1")
     assert (done.code, done.out) == (14, "")
     assert "does not speak TLS" in done.err
-    assert "--insecure-registry HOST" in done.err
+    assert f"--insecure-registry {name.partition('/')[0]}" in done.err
+
+
+def test_what_a_registry_has_against_a_push_is_found_before_the_build(build_image, function):
+    """A host that is not there ends it before anything is read of the function, which has no handler here."""
+    name = f"127.0.0.1:{free_port()}/team/hello:1"
+    done = build_image(function("x = 1\n"), "--push", "-t", name)
+    assert (done.code, done.out) == (14, ""), done.err
+    assert f"asking whether {name} can be pushed" in done.err
+    assert f"--insecure-registry {name.partition('/')[0]}" in done.err
 
 
 def test_the_settings_may_stand_in_pyproject_and_environment(build_image, function, registry, name, tmp_path):

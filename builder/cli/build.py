@@ -84,6 +84,8 @@ def build_command(
         if check:
             _check(each_platform(config)[0], check, cache, console)
             return
+        if config.push:
+            _ask_registry(config, console)
         finish = partial(finish_image, several=several, report=report, sbom=sbom, provenance=provenance)
         told = told_of_images(config, cache, console, finish, recallable=not (report or sbom or provenance))
     names = "".join(f"{one['image']}\n" for one in told).encode()
@@ -93,6 +95,17 @@ def build_command(
         print_json({"images": told} if several else told[0])
     else:
         print_bytes(names)
+
+
+def _ask_registry(config: "Config", console: "Console") -> None:
+    """Find what a registry has against the push before the build, which may be long, and not after it."""
+    from builder.outputs import parse_reference
+    from builder.platforms import each_platform, named_reference
+    from builder.registry import check_push
+
+    name = ":".join(parse_reference(config.tag or "", origin=config.origins.get("tag") or "--tag"))
+    with console.step("ask the registry"):
+        check_push(named_reference(name, each_platform(config)[0]), environment=os.environ, insecure=config.insecure)
 
 
 def _print_planned(prepared: "Prepared", *, as_dockerfile: bool) -> None:

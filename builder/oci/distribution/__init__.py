@@ -17,6 +17,7 @@ from builder.oci.distribution.connections import Connections
 from builder.oci.distribution.credentials import Credentials, Keyring
 from builder.oci.distribution.hosts import parse_insecure
 from builder.oci.distribution.limits import Limits
+from builder.oci.distribution.permission import check_writable
 from builder.oci.distribution.progress import Progress, State, Transfer, nobody
 from builder.oci.distribution.pull import Memory, Pulled, Puller
 from builder.oci.distribution.push import Pushed, push_image
@@ -41,6 +42,7 @@ __all__ = [
     "State",
     "Transfer",
     "attach",
+    "check_push",
     "nobody",
     "parse_insecure",
     "pull",
@@ -99,6 +101,16 @@ def push(
             )
 
     return access.run(work(), f"pushing {reference}")
+
+
+def check_push(reference: Reference, *, access: Access) -> None:
+    """Ask whether a push to this name would be let in, without pushing. Raises RegistryError where it would not."""
+
+    async def work() -> None:
+        async with access.connections() as connections:
+            await check_writable(_writing(connections, reference, access))
+
+    access.run(work(), f"asking for {reference}")
 
 
 def attach(

@@ -125,6 +125,10 @@ class Session:
             pace.allow(self.limits.stall_s)
         return True
 
+    def is_anonymous(self) -> bool:
+        """Whether the registry asked who we are, and no credentials were found."""
+        return self._authorizer.header(self._scopes) is not None and not self._authorizer.has_credentials()
+
     def _check_allowed(self, answer: Answer, request: Request) -> None:
         if answer.status in _NOT_ALLOWED:
             raise AccessError(

@@ -79,6 +79,10 @@ class Authorizer:
                     f"asking {self._domain}: it refuses, and asks for {asked}; Basic and Bearer are known"
                 )
 
+    def has_credentials(self) -> bool:
+        """Whether requests are made with somebody's credentials."""
+        return bool(self._credentials.get(self._domain))
+
     def who(self) -> str:
         """Say with whose credentials requests are made, for messages."""
         credentials = self._credentials.get(self._domain)
