@@ -41,7 +41,8 @@ def lint_command(
 ) -> None:
     """Check IMAGE for every reason for which Lambda refuses it or the function fails there.
 
-    IMAGE is oci:DIR, tar:FILE or an image of a registry.
+    IMAGE is oci:DIR, tar:FILE or an image of a registry. Of an index in a folder or file, the images of all platforms
+    are checked.
     """
     from importlib.metadata import version
 
@@ -53,8 +54,8 @@ def lint_command(
         failed,
         gate,
         is_local,
-        lint,
-        open_subject,
+        lint_each,
+        open_subjects,
         pulled_subject,
         render_sarif,
         render_text,
@@ -64,7 +65,7 @@ def lint_command(
     console = Console()
     with open_cache(console) as cache:
         if is_local(image):
-            subject = open_subject(image)
+            subjects = open_subjects(image)
         elif Path(image).exists():
             kind = "oci" if Path(image).is_dir() else "tar"
             raise SourceError(
@@ -76,8 +77,8 @@ def lint_command(
             from builder.registry import pull_image
 
             pulled = pull_image(image, cache=cache, console=console, environment=os.environ, **registry)  # type: ignore[arg-type]  # click has checked the types
-            subject = pulled_subject(image, pulled, BlobStore(cache.blobs))
-        findings = lint(subject, cache, ignored=ignore)
+            subjects = (pulled_subject(image, pulled, BlobStore(cache.blobs)),)
+        findings = lint_each(subjects, cache, ignored=ignore)
     if sarif:
         log = render_sarif(findings, image, version=version("firkin"))
         write_whole(sarif, render_json(log), f"writing {sarif}")

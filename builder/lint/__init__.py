@@ -4,14 +4,14 @@ Rules are rows of `rules.toml`. An image is opened as a `Subject`, its layers ar
 `Finding`s. Nothing of the image is run.
 """
 
-from builder.lint.check import lint, read_layer, read_layers, remember
+from builder.lint.check import lint, lint_each, read_layer, read_layers, remember
 from builder.lint.contents import Contents as LayerContents
 from builder.lint.contents import Reading
 from builder.lint.finding import Finding, Level, Rule, read_rules
 from builder.lint.gate import check_built, check_ignored, failed, gate
 from builder.lint.render import describe_findings, render_text
 from builder.lint.sarif import render_sarif
-from builder.lint.subject import Subject, is_local, open_subject, pulled_subject
+from builder.lint.subject import Subject, is_local, open_subjects, pulled_subject
 
 __all__ = [
     "Finding",
@@ -27,7 +27,8 @@ __all__ = [
     "gate",
     "is_local",
     "lint",
-    "open_subject",
+    "lint_each",
+    "open_subjects",
     "pulled_subject",
     "read_layer",
     "read_layers",

@@ -40,6 +40,19 @@ def lint(subject: Subject, cache: Cache, *, ignored: Sequence[str] = (), log: st
     return sort_findings(findings, ignored=ignored)
 
 
+def lint_each(subjects: Sequence[Subject], cache: Cache, *, ignored: Sequence[str] = ()) -> tuple[Finding, ...]:
+    """Every finding about several images, one for each platform; what is not said of all says of which it is."""
+    each = [lint(subject, cache, ignored=ignored) for subject in subjects]
+    shared = set[Finding].intersection(*map(set, each))
+    told = [
+        replace(one, message=f"{one.message} (in the image for {subject.config.os}/{subject.config.architecture})")
+        for subject, findings in zip(subjects, each, strict=True)
+        for one in findings
+        if one not in shared
+    ]
+    return sort_findings([*shared, *told])
+
+
 def read_layers(subject: Subject, cache: Cache) -> list[Contents]:
     """What is in each layer, lowest first, without those whose compression cannot be read here."""
     return [contents for layer in subject.layers if (contents := read_layer(layer, subject.open_layer, cache))]

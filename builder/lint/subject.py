@@ -17,11 +17,13 @@ from builder.oci.image import Blobs, parse_image, read_small
 from builder.oci.index import INDEX_NAME, MARKER_NAME
 from builder.oci.jsons import Fields
 from builder.oci.manifest import INDEXES
+from builder.oci.platform import is_attestation, read_platform
 
 if TYPE_CHECKING:
     from builder.oci.distribution import Pulled
 
 _MAX_DEPTH = 3  # an index that lists indexes; deeper is nobody's image
+_MAX_IMAGES = 64  # several times the platforms of any image; each is read whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,11 @@ def is_local(text: str) -> bool:
     return text.startswith(("oci:", "tar:"))
 
 
-def open_subject(text: str) -> Subject:
-    """The image that `oci:DIR` or `tar:FILE` names. Raises SourceError for another form, ImageError for no image."""
+def open_subjects(text: str) -> tuple[Subject, ...]:
+    """The images that `oci:DIR` or `tar:FILE` names, one for each platform, at least one.
+
+    Raises SourceError for another form, ImageError for no image.
+    """
     kind, _, target = text.partition(":")
     if not is_local(text) or not target:
         raise SourceError(
@@ -77,7 +82,7 @@ def pulled_subject(text: str, pulled: "Pulled", store: Blobs) -> Subject:
         raise ImageError(f"reading {text}: {error}", hint="Fetch the image again.") from error
 
 
-def _from_layout(text: str, folder: Path) -> Subject:
+def _from_layout(text: str, folder: Path) -> tuple[Subject, ...]:
     where = f"the image layout {str(folder)!r}"
     try:
         index = (folder / INDEX_NAME).read_bytes()
@@ -86,29 +91,37 @@ def _from_layout(text: str, folder: Path) -> Subject:
     return _from_index(text, index, FolderBlobs(folder), where)
 
 
-def _from_archive(text: str, file: Path) -> Subject:
+def _from_archive(text: str, file: Path) -> tuple[Subject, ...]:
     archive = ArchiveFile.index(file)
     if INDEX_NAME in archive and MARKER_NAME in archive:
         return _from_index(text, archive.read_small(INDEX_NAME), archive, archive.where)
-    return replace(Subject.of(read_archive(file), text), types=())
+    return (replace(Subject.of(read_archive(file), text), types=()),)
 
 
-def _from_index(text: str, index: bytes, blobs: Blobs, where: str) -> Subject:
-    """Follow a layout's index to its image; the layout's own index, with one entry, is none that Lambda sees."""
-    listed: tuple[str, ...] = ()
-    data = index
-    for depth in range(_MAX_DEPTH):
-        fields = Fields.parse(data, where)
-        entries = [(entry, Descriptor.read(entry)) for entry in fields.objects("manifests")]
-        if depth or len(entries) > 1:
-            listed = tuple(f"{_platform(entry)} {found.digest}" for entry, found in entries)
-        chosen = next((found for entry, found in entries if _platform(entry) != "unknown/unknown"), None)
-        if chosen is None:
-            raise BadImageError(f"reading {where}: its index lists no image")
-        data = read_small(blobs, chosen, where)
-        if chosen.media_type not in INDEXES:
-            return _from_manifest(text, chosen.media_type, data, blobs, where=where, listed=listed)
-    raise BadImageError(f"reading {where}: indexes that list indexes, {_MAX_DEPTH} deep; make the image again")
+def _from_index(
+    text: str, index: bytes, blobs: Blobs, where: str, *, depth: int = 0, listed: tuple[str, ...] = ()
+) -> tuple[Subject, ...]:
+    """Follow a layout's index to its images; the layout's own index, with one entry, is none that Lambda sees."""
+    if depth == _MAX_DEPTH:
+        raise BadImageError(f"reading {where}: indexes that list indexes, {_MAX_DEPTH} deep; make the image again")
+    entries = [(entry, Descriptor.read(entry)) for entry in Fields.parse(index, where).objects("manifests")]
+    if depth or len(entries) > 1:
+        listed = tuple(f"{_shown_platform(entry)} {found.digest}" for entry, found in entries)
+    images = {found.digest: found for entry, found in entries if not is_attestation(entry)}
+    if not 0 < len(images) <= _MAX_IMAGES:
+        raise BadImageError(f"reading {where}: its index lists {len(images) or 'no'} image{'s' * (len(images) > 1)}")
+    subjects: list[Subject] = []
+    for found in images.values():
+        data = read_small(blobs, found, where)
+        if found.media_type in INDEXES:
+            subjects += _from_index(text, data, blobs, where, depth=depth + 1, listed=listed)
+        else:
+            subjects.append(_from_manifest(text, found.media_type, data, blobs, where=where, listed=listed))
+    return tuple(subjects)
+
+
+def _shown_platform(entry: Fields) -> str:
+    return str(read_platform(entry) or ("attestation" if is_attestation(entry) else "any platform"))
 
 
 def _from_manifest(
@@ -120,9 +133,3 @@ def _from_manifest(
     config, layers = parse_image(read_small(blobs, config_at, where), descriptors, where)
     types = (fields.maybe_text("mediaType") or kind, config_at.media_type, *(one.media_type for one in descriptors))
     return Subject(text, config, layers, lambda layer: blobs.open(layer.descriptor), types, listed)
-
-
-def _platform(entry: Fields) -> str:
-    """The platform an index says an image is for; `unknown/unknown` is what buildx calls an attestation."""
-    platform = entry.inner("platform")
-    return f"{platform.maybe_text('os') or 'linux'}/{platform.maybe_text('architecture') or 'any'}"

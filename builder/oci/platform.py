@@ -55,10 +55,16 @@ def maybe_choose(wanted: Platform, offered: Sequence[Platform]) -> int | None:
     return min(fitting, key=lambda place: ranks.get(offered[place].variant, len(best)), default=None)
 
 
+def is_attestation(entry: Fields) -> bool:
+    """Whether an index's entry is no image but says something of one, as BuildKit's do."""
+    platform = entry.inner("platform")
+    return _NOWHERE in {platform.maybe_text("os"), platform.maybe_text("architecture")}
+
+
 def read_platform(entry: Fields) -> Platform | None:
     """Read the platform of an index's entry; None for an attestation or what says none."""
     platform = entry.inner("platform")
     name, architecture = platform.maybe_text("os"), platform.maybe_text("architecture")
-    if not name or not architecture or _NOWHERE in {name, architecture}:
+    if not name or not architecture or is_attestation(entry):
         return None
     return Platform(name, architecture, platform.maybe_text("variant") or "")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builder.cache import Cache
-from builder.lint import lint, open_subject
+from builder.lint import lint_each, open_subjects
 
 KINDS = {
     "dir": tarfile.DIRTYPE,
@@ -116,4 +116,4 @@ def cache(tmp_path: Path) -> Cache:
 @pytest.fixture
 def found(cache: Cache):
     """Return `found(name)`: pairs of rule and place, as `firkin lint` finds them."""
-    return lambda name: [(one.rule, one.place) for one in lint(open_subject(name), cache)]
+    return lambda name: [(one.rule, one.place) for one in lint_each(open_subjects(name), cache)]

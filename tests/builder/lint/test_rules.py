@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from builder.lint import lint, open_subject, read_rules
+from builder.errors import ImageError
+from builder.lint import lint, lint_each, open_subjects, read_rules
 from tests.builder.lint.conftest import CLEAN, CONFIG, OCI, tar
 
 BASE = tar(*CLEAN)
@@ -77,7 +78,7 @@ def test_an_index_is_told_with_what_it_lists(layout, cache):
     image = {**layout.manifest([BASE]), "platform": {"os": "linux", "architecture": "amd64"}}
     attestation = {**layout.manifest([]), "platform": {"os": "unknown", "architecture": "unknown"}}
     inner = layout.blob(layout.index(image, attestation), f"{OCI}.index.v1+json")
-    (finding,) = lint(open_subject(layout.write(inner)), cache)
+    (finding,) = lint_each(open_subjects(layout.write(inner)), cache)
     assert finding.rule == "single-manifest"
     assert "lists 2: linux/amd64 sha256:" in finding.message
 
@@ -139,10 +140,41 @@ def test_an_image_without_certificates_is_told(layout, found):
     assert found(layout.write(layout.manifest([without("etc/ssl/cert.pem")]))) == [("ca-bundle", "")]
 
 
+@pytest.mark.parametrize("speaks_tls", [True, False])
+def test_an_interpreter_without_ssl_needs_no_certificates(layout, found, speaks_tls):
+    """A Python whose `_ssl` was left out speaks no TLS: nothing would read them."""
+    modules = ["_json", *(["_ssl"] if speaks_tls else [])]
+    folders = ("usr", "usr/lib", "usr/lib/python3.13", "usr/lib/python3.13/lib-dynload")
+    files = [(f"{folders[-1]}/{name}.cpython-313-x86_64-linux-gnu.so", "file", b"") for name in modules]
+    layer = tar(*((folder, "dir") for folder in folders), *files)
+    told = found(layout.write(layout.manifest([without("etc/ssl/cert.pem"), layer])))
+    assert told == ([("ca-bundle", "")] if speaks_tls else [])
+
+
+def test_of_several_platforms_each_image_is_checked(layout, cache):
+    """What is wrong with one says with which; what is said of all, as of the index itself, is said once."""
+    arm = {**CONFIGS["environment-size"], "architecture": "arm64"}
+    images = [
+        {**layout.manifest([BASE], config=config), "platform": {"os": "linux", "architecture": config["architecture"]}}
+        for config in (CONFIG, arm)
+    ]
+    told = lint_each(open_subjects(layout.write(layout.blob(layout.index(*images), f"{OCI}.index.v1+json"))), cache)
+    assert [one.rule for one in told] == ["environment-size", "single-manifest"]
+    assert told[0].message.endswith("(in the image for linux/arm64)")
+
+
+@pytest.mark.parametrize("count", [0, 65])
+def test_an_index_of_no_or_of_endless_images_is_refused(layout, count):
+    """Each image would be read whole."""
+    images = [layout.manifest([BASE], config={**CONFIG, "author": str(number)}) for number in range(count)]
+    with pytest.raises(ImageError, match=f"lists {count or 'no'} image"):
+        open_subjects(layout.write(*images))
+
+
 def test_an_image_that_is_too_large_is_told_by_its_size(layout, cache, monkeypatch):
     """The limit is Lambda's; a smaller one stands in for it here."""
     monkeypatch.setattr("builder.lint.tree_rules.MAX_BYTES", 1000)
-    assert [one.rule for one in lint(open_subject(layout.write(layout.manifest([BASE]))), cache)] == ["size"]
+    assert [one.rule for one in lint_each(open_subjects(layout.write(layout.manifest([BASE]))), cache)] == ["size"]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +188,9 @@ def test_programs_that_cannot_be_loaded_are_found(layout, cache, rule, change, w
     """A real program of this machine, in an image of another one, and in one without its libraries."""
     program = Path(shutil.which("true")).read_bytes()
     layer = tar(("bin", "dir"), ("bin/true", "file", program, {"mode": 0o755}))
-    findings = lint(open_subject(layout.write(layout.manifest([BASE, layer], config={**CONFIG, **change}))), cache)
+    findings = lint_each(
+        open_subjects(layout.write(layout.manifest([BASE, layer], config={**CONFIG, **change}))), cache
+    )
     assert [one.message for one in findings if one.rule == rule and words in one.message] != []
     assert {one.rule for one in findings} == {rule}
 
@@ -175,14 +209,15 @@ def test_a_newer_c_library_than_the_image_has_is_found(layout, cache):
         ("bin", "dir"),
         ("bin/bash", "file", needs, {"mode": 0o755}),
     )
-    findings = lint(open_subject(layout.write(layout.manifest([BASE, layer]))), cache)
+    findings = lint_each(open_subjects(layout.write(layout.manifest([BASE, layer]))), cache)
     assert ("elf-libc", "/bin/bash") in [(one.rule, one.place) for one in findings]
 
 
 def test_writes_outside_tmp_are_found_in_the_proofs_log(layout, cache):
     """The system's own words, with the path once however often it was tried."""
     log = "OSError: [Errno 30] Read-only file system: '/var/task/cache'\n" * 3
-    findings = lint(open_subject(layout.write(layout.manifest([BASE]))), cache, log=log)
+    (subject,) = open_subjects(layout.write(layout.manifest([BASE])))
+    findings = lint(subject, cache, log=log)
     assert [(one.rule, one.place) for one in findings] == [("writes-outside-tmp", "/var/task/cache")]
 
 
@@ -198,7 +233,7 @@ def test_the_secret_itself_is_never_told(layout, cache):
     layer = tar(("settings.py", "file", f"TOKEN = '{secret}'".encode()))
     config = with_config(Env=[f"GITHUB_TOKEN={secret}"])
     config["history"] = [{"created_by": f"RUN curl -H {secret}"}]
-    findings = lint(open_subject(layout.write(layout.manifest([BASE, layer], config=config))), cache)
+    findings = lint_each(open_subjects(layout.write(layout.manifest([BASE, layer], config=config))), cache)
     assert {one.rule for one in findings} == {"secret-in-file", "secret-in-environment", "secret-in-history"}
     assert secret not in repr(findings)
 
