@@ -120,6 +120,16 @@ def push_image(
             )
 
 
+def push_index(
+    images: Sequence[Image], name: str, *, environment: Mapping[str, str], insecure: Collection[str] = ()
+) -> str:
+    """Push an index of images that were pushed to the same repository; gives its digest. Raises as `push_image`."""
+    from builder.oci.distribution import push_index
+
+    with _translated(f"pushing {name}", name, insecure):
+        return str(push_index(images, Reference.parse(name), access=access_to(environment, insecure)))
+
+
 def check_push(name: str, *, environment: Mapping[str, str], insecure: Collection[str] = ()) -> None:
     """Ask the registry whether it would take a push of `name`: known host, right login, repository that may be written.
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import urllib.request
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -231,22 +232,27 @@ def test_a_base_laid_out_as_awss_own_keeps_its_packages_and_library_path(build, 
     assert image.config.env["TZ"] == ":/etc/localtime"
 
 
-def test_several_platforms_give_an_image_each_and_an_index_on_request(build, base, function, tmp_path):
+def test_several_platforms_give_an_image_each_and_an_index_on_request(build, base, function, tmp_path, registry):
     """Out of one base for both; names tell the images apart; Lambda would refuse the index, and the build says so."""
     images = [read_layout(base), read_layout(debian_base(FOREIGN))]
     write_index_layout(images, tmp_path / "both")
     both = ["--platform", "linux/amd64", "--platform", "linux/arm64", "--index", "--no-prove", "--json"]
     outputs = ["-o", f"oci:{tmp_path}/out", "-o", f"tar:{tmp_path}/out.tar"]
-    done = build(function(), "--base", f"oci:{tmp_path}/both", *both, *outputs)
+    name = f"{registry.host}/platforms/hello"
+    pushed = ["-t", f"{name}:1", "--push", "--insecure-registry", registry.host]
+    done = build(function(), "--base", f"oci:{tmp_path}/both", *both, *outputs, *pushed)
     assert done.code == 0, done.err
     told = json.loads(done.out)["images"]
     assert [one["architecture"] for one in told] == ["amd64", "arm64"]
-    assert [one["reference"] for one in told] == ["hello:latest-amd64", "hello:latest-arm64"]
+    assert [one["reference"] for one in told] == [f"{name}:1-amd64", f"{name}:1-arm64"]
     assert sorted(path.name for path in tmp_path.glob("out*")) == [
         "out", "out-amd64", "out-amd64.tar", "out-arm64", "out-arm64.tar",
     ]  # fmt: skip
-    assert "is an index (sha256:" in done.err
-    assert "which Lambda refuses" in done.err
+    assert done.err.count("is an index (sha256:") == done.err.count("which Lambda refuses") == 2
+    tagged = f"http://{registry.host}/v2/platforms/hello/manifests/1"
+    asked = urllib.request.Request(tagged, headers={"Accept": "application/vnd.oci.image.index.v1+json"})
+    with urllib.request.urlopen(asked) as answer:
+        assert [one["digest"] for one in json.load(answer)["manifests"]] == [one["digest"] for one in told]
     for one in told:
         architecture = one["architecture"]
         assert str(read_layout(tmp_path / f"out-{architecture}").digest) == one["digest"]

@@ -75,7 +75,7 @@ OPTIONS = (
     _image(
         "--index",
         is_flag=True,
-        help="With several platforms, make each oci:DIR one index of all; Lambda refuses an index.",
+        help="With several platforms, make each oci:DIR and the pushed tag one index of all; Lambda refuses it.",
     ),
     _image(
         "--env",

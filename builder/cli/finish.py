@@ -30,7 +30,13 @@ def told_of_images(
     if not recallable or not applies(config):
         from builder.build import build
 
-        return [finish(result, cache, console) for result in build(config, cache, console, environment=os.environ)]
+        results = build(config, cache, console, environment=os.environ)
+        told = [finish(result, cache, console) for result in results]
+        if config.push and config.index:
+            from builder.publish import publish_index
+
+            publish_index(results, console, environment=os.environ)
+        return told
     remembered = recall(config, cache, console, os.environ)
     if remembered:
         return [remembered]
@@ -38,9 +44,9 @@ def told_of_images(
         from builder.build import build
 
         (result,) = build(config, cache, console, environment=os.environ)
-    told = finish(result, cache, console)
-    remember(told, result, seen, cache=cache, console=console, environment=os.environ)
-    return [told]
+    one = finish(result, cache, console)
+    remember(one, result, seen, cache=cache, console=console, environment=os.environ)
+    return [one]
 
 
 def finish_image(

@@ -9,6 +9,7 @@ an event loop gives every wait a deadline. All errors are `OCIError`s, those of 
 
 from collections.abc import Sequence
 
+from builder.oci import media_types
 from builder.oci.blobs import BlobStore
 from builder.oci.descriptor import Descriptor
 from builder.oci.digest import Digest
@@ -21,10 +22,11 @@ from builder.oci.distribution.permission import check_writable
 from builder.oci.distribution.progress import Progress, State, Transfer, nobody
 from builder.oci.distribution.pull import Memory, Pulled, Puller
 from builder.oci.distribution.push import Pushed, push_image
+from builder.oci.distribution.puts import put_manifest
 from builder.oci.distribution.referrers import Artifact, attach_all
 from builder.oci.distribution.session import Session
 from builder.oci.image import Image
-from builder.oci.manifest import Choice
+from builder.oci.manifest import Choice, render_platforms
 from builder.oci.platform import Platform
 from builder.oci.reference import Reference
 
@@ -47,6 +49,7 @@ __all__ = [
     "parse_insecure",
     "pull",
     "push",
+    "push_index",
 ]
 
 
@@ -101,6 +104,19 @@ def push(
             )
 
     return access.run(work(), f"pushing {reference}")
+
+
+def push_index(images: Sequence[Image], reference: Reference, *, access: Access) -> Digest:
+    """Have an index of images that the repository has already under a tag; its digest. Raises RegistryError."""
+    index = render_platforms(images)
+
+    async def work() -> None:
+        async with access.connections() as connections:
+            session = _writing(connections, reference, access)
+            await put_manifest(session, session.reference.tag, index, media_types.INDEX)
+
+    access.run(work(), f"pushing {reference}")
+    return Digest.of(index)
 
 
 def check_push(reference: Reference, *, access: Access) -> None:
