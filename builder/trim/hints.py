@@ -26,12 +26,22 @@ def follow_hints(walk: "Walk", module: Module, facts: Facts) -> None:
     if facts.traits & {"imports", "lazy"} and not module.is_native:
         _tables(walk, module, facts)
     _computed(walk, module, facts)
+    if module.scope == FUNCTION:
+        _programs(walk, module, facts)
     if "decodes" in facts.traits and all(row.count for row in walk.rows_of(module, "decodes")):
         walk.all_codecs(Cause("may be the codec of a computed name in", module.path))
     if facts.traits & {"entries", "metadata"}:
         _entry_points(walk, module, facts)
     for text in facts.dists:
         walk.found.dists.setdefault(normalized(text), Cause("metadata read by", module.path))
+
+
+def _programs(walk: "Walk", module: Module, facts: Facts) -> None:
+    """The function's own files that it names as files: another interpreter may run them."""
+    named = {text.rpartition("/")[2] for text in facts.strings if text.endswith(".py")}
+    for other in walk.index.by_path.values() if named else ():
+        if other.scope == FUNCTION and other.path.rpartition("/")[2] in named:
+            walk.keep(other, Cause("may be run as a program by", module.path))
 
 
 def follow_strings(walk: "Walk", module: Module, texts: Iterable[str]) -> None:

@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from builder.trim.rules import FUNCTION
+
 _EXTENSION = re.compile(r"(?P<name>[^./]+)\.(?:cpython-[^.]+|abi3)\.so")
 _PART = re.compile(r"[^\W\d][\w-]*")  # a module that is imported by a computed name may have a hyphen in its own
 _PLAIN = re.compile(r"(?P<name>[^./]+)\.(?:so|pyc)")
@@ -86,6 +88,17 @@ def find_modules(paths: Iterable[str], roots: Sequence[tuple[str, str]]) -> Iter
                 if found:
                     yield Module(found[0], path, scope, found[1])
                 break
+
+
+def script_of(path: str, head: bytes) -> Module | None:
+    """A program without a module's name as a module of no importable name: what its imports lead to, it needs.
+
+    `head` is how the file begins; None for what no Python runs.
+    """
+    first = head.partition(b"\n")[0]
+    if not first.startswith(b"#!") or b"python" not in first:
+        return None
+    return Module(f"the program {path.replace('.', '_')}", path, FUNCTION, is_package=False)
 
 
 def module_of(path: str) -> tuple[str, bool] | None:

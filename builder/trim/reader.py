@@ -25,7 +25,7 @@ MAIN = "main()"  # the guard of what a module imports when it is run as a progra
 NOT_ASCII = "not-ascii"  # mentioned by a source with other characters: tracebacks measure their width
 MAX_NAME_CHARS = 200  # a longer string names nothing
 
-_NAME = re.compile(r"\.*[^\W\d]\w*(?:[.:/-][^\W\d]\w*)*|\.+", re.ASCII)
+_NAME = re.compile(r"(?:\.?/)?\.*[^\W\d]\w*(?:[.:/-][^\W\d]\w*)*|\.+", re.ASCII)
 _LIBRARY = re.compile(r"(?:lib)?[\w+.-]+\.so(?:\.\d+)*", re.ASCII)
 _CODEC = re.compile(r"[\w. -]{2,30}", re.ASCII)
 _IMPORTS = re.compile(r"import|module|lazy|plugin|find_spec|find_loader|resolve|load_", re.IGNORECASE)

@@ -6,9 +6,11 @@ remembers nothing but what files say.
 
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from builder.cache import Cache
 from builder.interpreter import Interpreter
@@ -19,7 +21,7 @@ from builder.trace import Asked
 from builder.trim.distributions import find_distributions
 from builder.trim.facts_store import FactsStore, planned_paths
 from builder.trim.handler_roots import handler_roots
-from builder.trim.index import Index, Module, find_modules
+from builder.trim.index import Index, Module, find_modules, script_of
 from builder.trim.knowledge import Row, read_knowledge
 from builder.trim.leftovers import UNREACHED, Leftovers, needed_libraries
 from builder.trim.reach import Walk
@@ -28,6 +30,7 @@ from builder.trim.rules import DEPENDENCIES, FUNCTION, STDLIB, Choice
 from builder.trim.rules import RUNTIME as RUNTIME_SCOPE
 
 LOADER = "the program loader"
+MAX_FIRST_LINE = 256  # BINPRM_BUF_SIZE: the kernel reads no more of it
 
 
 def judge(
@@ -45,17 +48,19 @@ def judge(
     modules = list(
         find_modules((path for path, file in files.items() if file.how not in {How.LINK, How.FOLDER}), roots)
     )
+    scripts = list(_scripts(files.values(), {module.path for module in modules}))
     names = frozenset(module.name for module in modules if module.scope in {STDLIB, DEPENDENCIES})
     rows = read_knowledge()
     store = FactsStore(plan.layers, interpreter.version, cache, names)
     # A shared library that is named like a module and is none is data of its package.
     files_of_modules = [m for m in modules if not _is_plain_library(m.path) or "module" in store.binary(m.path).traits]
-    index = Index([*files_of_modules, *_built_in(rows, files_of_modules)])
+    index = Index([*files_of_modules, *scripts, *_built_in(rows, files_of_modules)])
     distributions = find_distributions(files, PACKAGES, store.read)
     walk = Walk(index, lambda module: store.facts(module.path), rows, distributions, traced=used is not None)
     own = list(_own_roots(index, rows))
     starts = [
         *handler_roots(plan.handler, index, distributions),
+        *((script.path, Cause("may be run by the function")) for script in scripts if used is None),
         *_roots(files, choice, back),
         *_used(files, index, used),
         *(_all_dependencies(index) if plan.foundation and plan.foundation.has_packages and used is None else ()),
@@ -66,6 +71,16 @@ def judge(
     verdict = judged.verdict(Leftovers(reached, index, rows, distributions), dict(own + starts))
     store.save()
     return verdict
+
+
+def _scripts(files: Iterable[PlannedFile], known: Collection[str]) -> Iterable[Module]:
+    """The function's own programs that Python runs, whatever they are called."""
+    for file in files:
+        is_program = file.how is How.COPY and file.mode & 0o111 and file.path.startswith(f"{TASK}/")
+        if is_program and file.path not in known:
+            with suppress(OSError), Path(file.source).open("rb") as opened:
+                if found := script_of(file.path, opened.read(MAX_FIRST_LINE)):
+                    yield found
 
 
 def _built_in(rows: Iterable[Row], modules: Iterable[Module]) -> Iterable[Module]:

@@ -2,6 +2,9 @@
 
 import pytest
 
+from builder.trim.index import script_of
+from builder.trim.rules import FUNCTION
+
 
 def test_an_import_keeps_the_module_and_the_packages_above_it(kept):
     """`import a.b.c` runs three files; siblings stay out."""
@@ -194,6 +197,30 @@ def test_every_form_of_handler_names_its_module(kept, handler: str, reached: set
     files = {"task/app.py": "import a", "task/sub/app.py": "import b", "opt/a.py": "", "opt/b.py": "", **DIST}
     files["opt/plug-1.0.dist-info/entry_points.txt"] = "[console_scripts]\nplug = plug:main\n"
     assert kept(files, handler=handler) == reached
+
+
+@pytest.mark.parametrize("text", ["worker.py", "./jobs/worker.py", "/var/task/jobs/worker.py"])
+def test_a_file_of_the_function_that_it_names_may_be_run_as_a_program(kept, text: str):
+    """`subprocess.run([sys.executable, "worker.py"])`; others of the function lead to nothing."""
+    files = {"task/app.py": f"RUN = {text!r}", "task/jobs/worker.py": "import a", "task/other.py": "import b"}
+    assert kept(files | {"opt/a.py": "", "opt/b.py": "", "opt/worker.py": ""}) == {"opt/a.py"}
+
+
+@pytest.mark.parametrize(
+    ("head", "is_script"),
+    [
+        (b"#!/usr/bin/env python3\nimport x", True),
+        (b"#!/var/lang/bin/python3.11 -S", True),
+        (b"#!/bin/sh\n# python", False),
+        (b"\x7fELF", False),
+        (b"", False),
+    ],
+)
+def test_a_program_that_python_runs_is_known_by_its_first_line(head: bytes, is_script: bool):
+    """It has no name to be imported by, and imports like any module."""
+    script = script_of("var/task/run.it", head)
+    assert bool(script) == is_script
+    assert not script or (script.path, script.package, script.scope) == ("var/task/run.it", "", FUNCTION)
 
 
 def test_the_runtimes_own_closure_is_lean(kept):
