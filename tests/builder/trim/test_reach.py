@@ -216,7 +216,7 @@ def test_a_file_of_the_function_that_it_names_may_be_run_as_a_program(kept, text
         (b"", False),
     ],
 )
-def test_a_program_that_python_runs_is_known_by_its_first_line(head: bytes, is_script: bool):
+def test_a_program_that_python_runs_is_known_by_its_first_line(head: bytes, *, is_script: bool):
     """It has no name to be imported by, and imports like any module."""
     script = script_of("var/task/run.it", head)
     assert bool(script) == is_script
