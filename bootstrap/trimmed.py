@@ -7,6 +7,8 @@ attributes, and with the same first words; only the message goes on.
 
     =REASON                        begins a group
     opt/python/pandas/tests/       a folder of which nothing is there, or a file; relative to the image's root
+
+In a deployment package the paths are the package's, relative to the function's folder: `.firkin/python/pandas/tests/`.
 """
 
 import sys
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _LIST_NAME = "trimmed.txt"
-_LIST_FOLDER = "var/runtime/"  # of the image
+_LIST_FOLDERS = ("var/runtime/", ".firkin/runtime/")  # of an image, of a deployment package
 _MODULE_ENDS = ("/", ".py", "/__init__.py")
 _ASKED = "asked for with drop"  # the reason of what a person dropped: `keep` would not bring it back
 _MAX_CAUSES = 8  # of one exception that are looked at
@@ -96,8 +98,10 @@ class Trimmed:
 def short_name(entry: str) -> str:
     """An entry as a pattern of keep: relative to the standard library or to the dependencies, as in their rules."""
     parts = entry.rstrip("/").split("/")
-    if parts[:2] in (["opt", "python"], ["var", "task"]):
+    if parts[:2] in (["opt", "python"], ["var", "task"], [".firkin", "python"]):
         return "/".join(parts[2:])
+    if parts[:2] == [".firkin", "lib"] and len(parts) > 3:  # noqa: PLR2004  .firkin/lib/python3.11/…
+        return "/".join(parts[3:])
     if parts[:2] == ["var", "lang"] and len(parts) > 4:  # noqa: PLR2004  var/lang/lib/python3.11/…
         return "/".join(parts[4:])
     return "/".join(parts)
@@ -110,7 +114,8 @@ def load() -> "Trimmed | None":
     """This image's list, read once; None where there is none."""
     if not _loaded:
         folder = __file__.rpartition("/")[0].rpartition("/")[0] + "/"
-        root = folder[: -len(_LIST_FOLDER) - 1] if folder.endswith("/" + _LIST_FOLDER) else folder.rstrip("/")
+        above = (folder[: -len(end) - 1] for end in _LIST_FOLDERS if folder.endswith("/" + end))
+        root = next(above, folder.rstrip("/"))
         try:
             with open(folder + _LIST_NAME, "rb") as file:  # noqa: PTH123  pathlib is not loaded at start
                 _loaded.append(Trimmed(file.read().decode("utf-8", "replace"), root))

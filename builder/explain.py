@@ -7,8 +7,9 @@ out answers a part, and says so. Never changes an image and never runs it.
 
 import difflib
 import json
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from builder.cache import Cache
@@ -16,13 +17,21 @@ from builder.errors import BaseError, ImageError, SourceError
 from builder.left_out import PATH, parse_left_out
 from builder.listing import list_files
 from builder.oci import Image
-from builder.plan import HISTORY, How, Plan
+from builder.plan import HISTORY, LANG, How, Plan
 from builder.trace import module_name, short_name
+from builder.trim.rules import BY_DROP
 
 MAX_STEPS = 50  # of a chain; longer is a circle
 MAX_SHOWN = 10  # lines about a folder, and names that are alike
 
 _KIND = "explanations"
+
+
+# Modules of the standard library whose compiled part a Python may lack: made without its library, or split by Debian.
+_COMPILED: Mapping[str, str] = {
+    "bz2": "_bz2", "ctypes": "_ctypes", "curses": "_curses", "lzma": "_lzma", "sqlite3": "_sqlite3", "ssl": "_ssl",
+    "tkinter": "_tkinter", "turtle": "_tkinter",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +150,22 @@ def find(asked: str, reasons: Reasons) -> list[str]:
     if found:
         return list(dict.fromkeys(found))
     names = {name for path in paths for name in (module_name(path), short_name(path.rstrip("/"))) if name}
+    hint = _advice(plain, names)
+    raise SourceError(f"explaining {asked!r}: the image neither holds it nor was it left out", hint=hint)
+
+
+def _advice(plain: str, names: Collection[str]) -> str:
+    """What to do about a name that is nowhere."""
+    top = plain.partition(".")[0].partition("/")[0]
+    if top in sys.stdlib_module_names and top not in names:
+        return (
+            f"{top!r} is of the standard library, and the image's Python has no file of it: it is built into the "
+            "interpreter, or that Python came without it. Neither keep nor --trim brings it; another Python may."
+        )
     near = difflib.get_close_matches(plain, names, n=3)
-    hint = (
+    return (
         f"Did you mean {', '.join(near)}?" if near else "Give a module's name (pandas.io.sql), or a path of the image."
     )
-    raise SourceError(f"explaining {asked!r}: the image neither holds it nor was it left out", hint=hint)
 
 
 def _folder(plain: str, path: str) -> str:
@@ -174,18 +194,28 @@ def _explain(path: str, reasons: Reasons) -> Answer:
     if path in reasons.kept:
         return Answer(path, present=True, lines=tuple(_chain(path, reasons)))
     if path in reasons.dropped:
-        name = short_name(path.rstrip("/"))
-        return Answer(
-            path,
-            present=False,
-            lines=(f"left out: {reasons.dropped[path]}", f"to put it back, add {name!r} to keep in [tool.build-image]"),
-        )
+        name = short_name(path.rstrip("/")).removesuffix("/__init__.py")
+        back = f"to put it back, add {name!r} to keep in [tool.build-image]"
+        if reasons.dropped[path] == BY_DROP:  # which overrules keep
+            back = f"to put it back, take what drops {name!r} out of drop"
+        elif lacking := _lacking(path, reasons):
+            back = f"putting it back may not help: it needs {lacking!r}, of which the image's Python has no file"
+        return Answer(path, present=False, lines=(f"left out: {reasons.dropped[path]}", back))
     kept = [one for one in reasons.kept if one.startswith(path)]
     gone = Counter(why for one, why in reasons.dropped.items() if one.startswith(path))
     lines = [f"{len(kept)} files are in the image, {sum(gone.values())} were left out"]
     lines += [f"left out, {count}: {why}" for why, count in gone.most_common(MAX_SHOWN)]
     lines += [f"in the image: {one}" for one in kept[:MAX_SHOWN]]
     return Answer(path, present=bool(kept), lines=tuple(lines))
+
+
+def _lacking(path: str, reasons: Reasons) -> str:
+    """The compiled part of a module of the standard library that this Python was made without; "" for all others."""
+    needed = _COMPILED.get(short_name(path.rstrip("/")).partition("/")[0].removesuffix(".py"), "")
+    if not needed or not path.startswith(f"{LANG}/"):
+        return ""
+    is_there = any(module_name(one) == needed for one in (*reasons.kept, *reasons.dropped))
+    return "" if is_there else needed
 
 
 def _chain(path: str, reasons: Reasons) -> Iterator[str]:

@@ -22,6 +22,7 @@ from pathlib import Path
 from builder.cache import Cache, key_of
 from builder.elf import Tree, read_elf
 from builder.errors import OutputError
+from builder.left_out import PATH as LEFT_OUT
 from builder.oci import Entry, Image, write_zip
 from builder.plan import LANG, PACKAGES, RUNTIME, TASK, Plan
 from builder.prove.unpacked import unpacked
@@ -33,7 +34,7 @@ BOOTSTRAP = "bootstrap"
 MAX_ZIPPED_BYTES = 50 * 1024**2  # of a direct upload; what comes from S3 has the second limit only
 MAX_UNZIPPED_BYTES = 250 * 1024**2
 
-FORMAT = 1  # raised when the same image gives another package
+FORMAT = 2  # raised when the same image gives another package
 
 _ARGV0_SINCE = (2, 33)  # glibc whose loader takes --argv0, says its NEWS
 
@@ -118,12 +119,20 @@ def _is_for_images(path: str) -> bool:
 
 
 def _content(path: str, file: Path) -> bytes | Path:
-    """A file, or a console script that names the interpreter where it will be."""
+    """A file, or a console script that names the interpreter where it will be, or a list of files by their places."""
+    if path == LEFT_OUT:
+        return placed_list(file.read_text("utf-8")).encode()
     if not path.startswith(f"{PACKAGES}/bin/"):
         return file
     body = file.read_bytes()
     line = _PYTHON_LINE.match(body)
     return f"#!{HOME}/bin/python3\n".encode() + body[line.end() :] if line else body
+
+
+def placed_list(text: str) -> str:
+    """What was left out, by the places in the package; without what is for images only."""
+    lines = (line if line.startswith("=") else place_in_package(line) for line in text.splitlines())
+    return "".join(f"{line}\n" for line in lines if line)
 
 
 def _starters(entries: Mapping[str, Entry], plan: Plan, glibc: str) -> Iterator[Entry]:

@@ -31,7 +31,8 @@ def test_a_file_and_a_missing_one_are_explained_wherever_the_image_is(built, com
         answers.add((there.out, gone.out))
     ((there_out, gone_out),) = answers
     assert there_out.startswith("var/task/helper.py\n  in layer function\n")
-    assert gone_out.startswith("var/task/unused.py is not in the image\n  left out: asked for with drop\n")
+    assert gone_out.startswith("var/task/unused.py is not in the image\n  left out: asked for with drop\n  to put")
+    assert "take what drops 'unused.py' out of drop" in gone_out
 
 
 def test_another_machine_knows_what_the_image_says(built, commands, tmp_path) -> None:

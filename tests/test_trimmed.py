@@ -28,3 +28,30 @@ def test_a_build_that_dropped_too_much_says_what_and_how_to_keep_it(build_image:
     assert done.code == 7
     assert "No module named 'extra': it was trimmed from this image (asked for with drop)" in done.err
     assert "take what drops 'extra.py' out of drop under [tool.build-image] in pyproject.toml" in done.err
+
+
+TELLS = """\
+def handler(event, context):
+    try:
+        return __import__(event["module"]) and "there"
+    except ImportError as error:
+        return str(error)
+"""
+
+
+def test_an_image_and_a_package_say_the_same_of_the_function_and_the_standard_library(build_image: Run, function):
+    """Both are proven to give these words, the one from /var/lang, the other from below the function's folder."""
+    words = (
+        "No module named {0!r}: it was trimmed from this image (asked for with drop). To put it back, take what drops "
+    )
+    words += "'{0}.py' out of drop under [tool.build-image] in pyproject.toml and build again"
+    names = ("extra", "colorsys")
+    source = function(
+        TELLS,
+        files={"extra.py": ""},
+        events={name: {"module": name} for name in names},
+        expected={name: words.format(name) for name in names},
+    )
+    done = build_image(source, "-o", "oci:out", "-o", "zip:out.zip", "--drop", "extra.py", "--drop", "colorsys.py")
+    assert done.code == 0, done.err
+    assert "proven as a zip too" in done.err

@@ -18,6 +18,8 @@ DEPENDENCIES = "dependencies"
 FUNCTION = "function"
 RUNTIME = "runtime"
 
+BY_DROP = "asked for with drop"  # the reason of what a person named; bootstrap/trimmed.py knows it, too
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -73,7 +75,7 @@ def split(
     for path in paths:
         names = (path, f"{prefix}/{path}")
         if drop.lines and any(drop.match(name) for name in names):
-            dropped[path] = "asked for with drop"
+            dropped[path] = BY_DROP
         elif keep.lines and any(keep.match(name) for name in names):
             kept.append(path)
         elif why := next(

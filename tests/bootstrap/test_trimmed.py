@@ -197,6 +197,9 @@ def test_a_list_is_searched_by_file_folder_and_extension() -> None:
     [
         ("opt/python/a/b.py", "a/b.py"),
         ("var/task/data/", "data"),
+        (".firkin/python/a/b.py", "a/b.py"),
+        (".firkin/lib/python3.11/asyncio/", "asyncio"),
+        (".firkin/libs/libx.so.3", ".firkin/libs/libx.so.3"),
         ("var/lang/lib/python3.11/asyncio/", "asyncio"),
         ("var/lang/lib64/python3.9/lib-dynload/_x.so", "lib-dynload/_x.so"),
         ("lib/libm.so.6", "lib/libm.so.6"),

@@ -62,6 +62,20 @@ def test_what_was_left_out_comes_with_the_rule_and_the_remedy(asked: str, path: 
     assert render([answer]).startswith(f"{path} is not in the image\n")
 
 
+@pytest.mark.parametrize(
+    ("also", "advice"),
+    [
+        ([], "putting it back may not help: it needs '_tkinter', of which the image's Python has no file"),
+        (["lib-dynload/_tkinter.cpython-311-x86_64-linux-gnu.so"], "to put it back, add 'tkinter' to keep in"),
+    ],
+)
+def test_a_module_whose_compiled_part_this_python_lacks_is_not_advised_to_keep(also, advice: str) -> None:
+    """Debian's Python without python3-tk has no more than a name to keep; a package is named whole."""
+    dropped = {f"{STDLIB}/{path}": "needs a display" for path in ("tkinter/__init__.py", *also)}
+    (answer,) = explain("tkinter", Reasons(KEPT, dropped))
+    assert answer.lines[1].startswith(advice)
+
+
 def test_a_folder_is_counted_by_reason() -> None:
     """What of it is there, and what is not, by which rule."""
     (answer,) = explain("pkg/tests", REASONS)
@@ -88,7 +102,13 @@ def test_without_the_builds_reasons_the_image_tells_a_part() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "hint"),
-    [("pkg.iox", "Did you mean pkg.io"), ("zzzzzz", "Give a module's name"), ("", "Give a module's name")],
+    [
+        ("pkg.iox", "Did you mean pkg.io"),
+        ("zzzzzz", "Give a module's name"),
+        ("", "Give a module's name"),
+        ("tkinter.ttk", "'tkinter' is of the standard library, and the image's Python has no file of it"),
+        ("time", "'time' is of the standard library, and the image's Python has no file of it: it is built into"),
+    ],
 )
 def test_a_name_that_is_nowhere_is_told_with_those_like_it(asked: str, hint: str) -> None:
     """Neither kept nor dropped: a mistake of whoever asks."""

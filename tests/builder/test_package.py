@@ -8,7 +8,7 @@ import pytest
 from builder import package
 from builder.errors import OutputError
 from builder.oci import BlobStore, Entry, Image, ImageConfig
-from builder.package import make_package, place_in_package
+from builder.package import make_package, place_in_package, placed_list
 from builder.plan import Foundation, Plan
 
 
@@ -54,6 +54,13 @@ def image(cache):
 
 PYTHON = Path("/usr/bin/env").read_bytes()  # any program with a loader
 PLAN = Plan((), "amd64", "python3.11", "app.handler", {})
+
+
+def test_the_list_of_what_was_left_out_names_places_in_the_package():
+    """Folders too; what is for an image only is no entry."""
+    told = "=why\nvar/lang/lib/python3.13/asyncio/\nopt/python/a.py\nvar/task/b.py\netc/passwd\nlib/libx.so.1\n"
+    placed = "=why\n.firkin/lib/python3.13/asyncio/\n.firkin/python/a.py\nb.py\n.firkin/libs/libx.so.1\n"
+    assert placed_list(told) == placed
 
 
 def test_a_kept_base_is_no_package(image, cache):
