@@ -6,7 +6,7 @@ may have had its effect.
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,45 +21,70 @@ MAX_ANSWER_BYTES = 8 * MAX_EVENT_BYTES  # no answer of Lambda's; more is not rea
 SHOWN_CHARS = 2000
 
 _BAD_GATEWAY = 502
+_FORMS = "Give a file, '-' for stdin, or JSON text."
 
 
 def read_event(argument: str, stdin: BinaryIO) -> bytes:
     """The event that `argument` means: `-` is stdin, a file's name its content, anything else the JSON text itself.
 
-    Raises SourceError for a file that cannot be read, an event above the platform's limit, and text that is not JSON.
+    Raises SourceError for a file that cannot be read, an event above the platform's limit, and what is not JSON, which
+    Lambda refuses.
     """
     try:
         if argument == "-":
-            return _limited(stdin.read(MAX_EVENT_BYTES + 1), "stdin")
-        if _is_file(argument):
+            return _checked(stdin.read(MAX_EVENT_BYTES + 1), "stdin")
+        if _is(argument, Path.is_file):
             with Path(argument).open("rb") as file:
-                return _limited(file.read(MAX_EVENT_BYTES + 1), argument)
+                return _checked(file.read(MAX_EVENT_BYTES + 1), argument)
     except OSError as error:
         raise SourceError(f"reading the event: {argument}: {error.strerror}", hint="Make the file readable.") from None
-    try:
-        json.loads(argument)
-    except (ValueError, RecursionError):
+    reason = _why_not_json(argument)
+    if not reason:
+        return argument.encode("utf-8", "surrogateescape")
+    if argument.lstrip()[:1] in {"{", "[", '"'}:
         raise SourceError(
-            f"reading the event: {argument[:SHOWN_CHARS]!r} is neither a file nor JSON",
-            hint="Give a file, '-' for stdin, or JSON text.",
-        ) from None
-    return argument.encode("utf-8", "surrogateescape")
+            f"reading the event: {argument[:SHOWN_CHARS]!r} is no JSON: {reason}",
+            hint="Names and texts have double quotes in JSON; in a shell put single quotes around all of it.",
+        )
+    raise SourceError(
+        f"reading the event: {argument[:SHOWN_CHARS]!r} is neither a file nor JSON",
+        hint="It is a folder: name one of its files." if _is(argument, Path.is_dir) else _FORMS,
+    )
 
 
-def _is_file(name: str) -> bool:
-    """Whether a file has that name; JSON text may be longer than any name."""
+def _is(name: str, kind: Callable[[Path], bool]) -> bool:
+    """Whether a file or folder has that name; JSON text may be longer than any name."""
     try:
-        return Path(name).is_file()
+        return kind(Path(name))
     except (OSError, ValueError):
         return False
 
 
-def _limited(event: bytes, name: str) -> bytes:
+def _checked(event: bytes, name: str) -> bytes:
     if len(event) > MAX_EVENT_BYTES:
         raise SourceError(
             f"reading the event: {name} holds more than Lambda's {MAX_EVENT_BYTES} bytes", hint="Send a smaller event."
         )
+    reason = _why_not_json(event)
+    if reason:
+        found = "holds nothing" if not event.strip() else f"holds no JSON: {reason}"
+        raise SourceError(f"reading the event: {name} {found}", hint="Lambda takes JSON; the least is {}.")
     return event
+
+
+def _why_not_json(text: str | bytes) -> str:
+    try:
+        json.loads(text)
+    except RecursionError:
+        return "it is nested too deeply"
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def url_of(given: str) -> str:
+    """A URL as it was meant: `127.0.0.1:8080` is one of http."""
+    return given if "://" in given else f"http://{given}"
 
 
 def endpoint(url: str) -> str:
@@ -82,10 +107,7 @@ def wait_for(url: str, *, seconds: float) -> None:
                 client.get(endpoint(url))
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 if time.monotonic() >= deadline or isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
-                    raise PeerError(
-                        f"waiting {seconds:g} s for {url}: {str(error) or type(error).__name__}",
-                        hint="Start a function there: firkin run SOURCE --port PORT.",
-                    ) from error
+                    raise _unreachable(f"waiting {seconds:g} s for", url, error) from error
                 time.sleep(POLL_S)
             else:
                 return
@@ -111,11 +133,23 @@ def invoke(url: str, event: bytes) -> bytes:
                         hint="Is this a Lambda invoke endpoint?",
                     )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise PeerError(
-            f"invoking {url}: {str(error) or type(error).__name__}",
-            hint="Start a function there: firkin run SOURCE --port PORT.",
-        ) from error
+        raise _unreachable("invoking", url, error) from error
     return judge(url, answer.status_code, answer.headers, bytes(body))
+
+
+def _unreachable(doing: str, url: str, error: Exception) -> PeerError:
+    import httpx
+
+    hint = "Start a function there: firkin run SOURCE --port PORT."
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+        hint = "Give a URL like http://127.0.0.1:8080."
+    elif isinstance(error, httpx.ReadTimeout):
+        hint = "It has taken the event and not answered; see its log."
+    elif isinstance(error, httpx.RemoteProtocolError):
+        hint = "Is this a Lambda invoke endpoint?"
+    elif url.startswith("https:"):
+        hint = "firkin run and the emulator speak http://, without TLS."
+    return PeerError(f"{doing} {url}: {str(error) or type(error).__name__}", hint=hint)
 
 
 def judge(url: str, status: int, headers: Mapping[str, str], body: bytes) -> bytes:

@@ -39,7 +39,7 @@ def prepared(
 
     Raises the BuilderError that fits.
     """
-    if target.startswith(("oci:", "tar:")):
+    if names_image(target):
         contents = contents_of(open_image(target), cache)
         names = extensions_of(contents.layers) if extensions else []
         with runnable_contents(contents, cache, extensions=names) as program:
@@ -48,13 +48,34 @@ def prepared(
                 console.say(describe_extensions(names, started=bool(program.extensions)))
             yield program
         return
-    place = Path(target)
-    if place.is_file() or (place / "oci-layout").is_file():
-        kind = "tar" if place.is_file() else "oci"
-        raise SourceError(f"running {target!r}: it is no function's folder", hint=f"For an image say {kind}:{target}.")
     program = from_folder(config, cache, environment=environment)
     console.say(f"running {config.source} as it is, by {program.command[0]}")
     yield program
+
+
+def names_image(target: str) -> bool:
+    """Whether that is an image, and not a function's folder."""
+    return target.startswith(("oci:", "tar:"))
+
+
+def check_target(target: str) -> None:
+    """Raises SourceError, with how it is said, for what is there as another kind, and for names of images elsewhere."""
+    kind, _, name = target.partition(":")
+    place = Path(name if names_image(target) else target)
+    hint = ""
+    if kind == "oci" and name and place.is_dir() and not (place / "oci-layout").exists():
+        hint = f"It is no image layout; for a function's folder say {name}."
+    elif names_image(target):
+        return
+    elif place.suffix == ".py":
+        hint = f"Name the function's folder: {place.parent}; --handler names another module than the usual ones."
+    elif place.is_file() or (place / "oci-layout").is_file():
+        hint = f"For an image say {'tar' if place.is_file() else 'oci'}:{target}."
+    elif ":" in target and not place.exists():
+        name = name if kind == "docker" else target
+        hint = f"An image of a Docker Engine or a registry runs there: docker run -p 8080:8080 {name}."
+    if hint:
+        raise SourceError(f"running {target!r}: it is no function's folder, nor oci:DIR or tar:FILE", hint=hint)
 
 
 def from_folder(config: Config, cache: Cache, *, environment: Mapping[str, str]) -> Runnable:

@@ -11,23 +11,21 @@ on; 70 a bug.
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple
 
-from . import addresses, event_options, http_options, limits
+from . import addresses, event_options, http_options, limits, parser
 from .errors import EmulatorError, UsageError
+from .parser import Parser, seconds, whole
 from .values import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from .asynchronous import EventOptions
     from .http_options import HttpOptions
 
-_VARIABLE_PREFIX = "EMULATOR_"
-_ON, _OFF = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
 _TIMEOUT_VARIABLE = "AWS_LAMBDA_FUNCTION_TIMEOUT"
 _MEMORY_VARIABLE = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 _EXTENSIONS = "/opt/extensions"  # the platform's folder for them
@@ -109,15 +107,16 @@ def _print_ready(url: str) -> None:
 
 def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Arguments:
     """Flags before environment before defaults. Raises `UsageError`; `--help` prints and raises `SystemExit`."""
-    parser = _make_parser(environment)
-    switches = frozenset(name for name, is_switch in parser.options() if is_switch) | {"-h", "--help"}
+    options = _make_parser()
+    switches = frozenset(name for name, is_switch in options.options() if is_switch) | {"-h", "--help"}
     ours, command = _split_command(argv, switches)
-    flags = parser.parse_args([*_from_environment(parser, environment), *ours], namespace=_Flags())
+    variables = parser.from_variables(options, environment, {"PORT": "--port"})
+    flags = options.parse_args([*variables, *ours], namespace=_Flags())
     command = command or addresses.find_bootstrap(os.access)
     if not command:
         raise UsageError(
             "reading the command line: found no runtime to start; give its command after `--`, "
-            "e.g. emulator -- python -m bootstrap app.handler"
+            "e.g. python -m emulator -- python -m awslambdaric app.handler"
         )
     settings = Settings(
         command,
@@ -128,7 +127,7 @@ def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Argu
         concurrency=flags.concurrency,
         keep_alive_s=flags.keep_alive,
         queue_timeout_s=flags.queue_timeout,
-        extensions=flags.extensions if os.path.isdir(flags.extensions) else None,  # noqa: PTH112 - no pathlib here
+        extensions=_extensions_folder(flags.extensions),
         shutdown_s=flags.shutdown_timeout,
         runtime_api=addresses.parse_runtime_api(flags.runtime_api_address),
     )
@@ -147,12 +146,14 @@ def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Argu
             flags.runtime_interface_emulator_address, name="--runtime-interface-emulator-address"
         )
     addresses.check_port(port, name="--port")
+    if not host:
+        raise UsageError("reading --host: found ''; give an address of this machine, or 0.0.0.0 or :: for all of them")
     return Arguments(settings, host, port, http, events, flags.limit_bandwidth)
 
 
-def _make_parser(environment: Mapping[str, str]) -> _Parser:
-    parser = _Parser(
-        prog="emulator",
+def _make_parser() -> Parser:
+    parser = Parser(
+        prog="python -m emulator",
         usage="%(prog)s [OPTION…] -- COMMAND [ARGUMENT…]",
         description="Run a Lambda runtime on this machine: the platform's half of the conversation.",
         epilog="Every option is also a variable: EMULATOR_QUEUE_TIMEOUT=5 is --queue-timeout=5.",
@@ -161,8 +162,8 @@ def _make_parser(environment: Mapping[str, str]) -> _Parser:
     parser.add_argument("--host", default="127.0.0.1", help="address for callers (default %(default)s)")
     parser.add_argument(
         "--port",
-        type=int,
-        default=environment.get("PORT") or "8080",
+        type=whole,
+        default=8080,
         help="port for callers, 0 for a free one (default $PORT or 8080)",
     )
     parser.add_argument(
@@ -182,19 +183,19 @@ def _make_parser(environment: Mapping[str, str]) -> _Parser:
         help="auto: a memory size that was given is a limit; none: it is only reported (default %(default)s)",
     )
     parser.add_argument(
-        "--concurrency", metavar="N", type=int, default=1, help="environments at a time (default %(default)s)"
+        "--concurrency", metavar="N", type=whole, default=1, help="environments at a time (default %(default)s)"
     )
     parser.add_argument(
         "--keep-alive",
         metavar="SECONDS",
-        type=float,
+        type=seconds,
         default=limits.KEEP_ALIVE_S,
         help="time an environment may idle (default %(default)s)",
     )
     parser.add_argument(
         "--queue-timeout",
         metavar="SECONDS",
-        type=float,
+        type=seconds,
         default=limits.QUEUE_TIMEOUT_S,
         help="time a caller may wait for an environment (default %(default)s)",
     )
@@ -210,7 +211,7 @@ def _make_parser(environment: Mapping[str, str]) -> _Parser:
     parser.add_argument(
         "--shutdown-timeout",
         metavar="SECONDS",
-        type=float,
+        type=seconds,
         help="time for SIGTERM and extensions at the end "
         f"(default as on Lambda: 0, with extensions 0.5 or 2; with --http {limits.HTTP_SHUTDOWN_S:.0f})",
     )
@@ -218,26 +219,6 @@ def _make_parser(environment: Mapping[str, str]) -> _Parser:
     http_options.add_arguments(parser)
     addresses.add_arguments(parser)
     return parser
-
-
-def _from_environment(parser: _Parser, environment: Mapping[str, str]) -> list[str]:
-    """Every option is also a variable: `EMULATOR_HEALTH_PATH=/up` is `--health-path=/up`, `EMULATOR_HTTP=1` `--http`.
-
-    An image is configured so: its arguments are the runtime's.
-    """
-    found = []
-    for option, is_switch in parser.options():
-        variable = _VARIABLE_PREFIX + option.lstrip("-").replace("-", "_").upper()
-        text = environment.get(variable)
-        if text is None:
-            continue
-        if not is_switch:
-            found.append(f"{option}={text}")
-        elif text.lower() in _ON:
-            found.append(option)
-        elif text.lower() not in _OFF:
-            raise UsageError(f"reading {variable}: found {text!r}; give 1 or 0")
-    return found
 
 
 def _split_command(argv: Sequence[str], switches: frozenset[str]) -> tuple[list[str], list[str]]:
@@ -258,23 +239,13 @@ def _split_command(argv: Sequence[str], switches: frozenset[str]) -> tuple[list[
 
 def _number(flag: str | None, name: str, environment: Mapping[str, str], variable: str, *, default: float) -> float:
     text, source = (flag, name) if flag is not None else (environment.get(variable) or None, variable)
-    if text is None:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise UsageError(f"reading {source}: found {text!r}; give a number")
-    return value
+    example = "MB, e.g. 512" if name == "--memory" else "seconds, e.g. 30"
+    return default if text is None else parser.number(text, source, example)
 
 
-class _Parser(argparse.ArgumentParser):
-    def options(self) -> Iterator[tuple[str, bool]]:
-        """Each option's name, and whether it is a switch that takes no value."""
-        for action in self._actions:
-            if action.dest != "help" and action.option_strings:
-                yield action.option_strings[0], action.nargs == 0
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"reading the command line: {message}; the runtime's command comes after `--` (see --help)")
+def _extensions_folder(given: str) -> str | None:
+    if os.path.isdir(given):  # noqa: PTH112 - no pathlib here
+        return given
+    if given and given != _EXTENSIONS:
+        raise UsageError(f"reading --extensions: found {given!r}; give a folder that is there, or nothing for none")
+    return None

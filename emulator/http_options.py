@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import UsageError
+from .parser import seconds, whole
 
 if TYPE_CHECKING:
     import argparse
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cors", metavar="JSON", help="answer browsers as a function URL with this Cors does; * for all"
     )
     group.add_argument(
-        "--proxies", type=int, default=0, metavar="N", help="proxies in front to believe (default %(default)s)"
+        "--proxies", type=whole, default=0, metavar="N", help="proxies in front to believe (default %(default)s)"
     )
     group.add_argument(
         "--health-path",
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--drain",
-        type=float,
+        type=seconds,
         default=DRAIN_S,
         metavar="SECONDS",
         help="time for requests under way after SIGTERM (default %(default)s)",

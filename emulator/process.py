@@ -12,6 +12,7 @@ reaped.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
 import select
@@ -63,8 +64,8 @@ class Process:
             )
         except (OSError, ValueError) as error:
             raise CommandNotStartedError(
-                f"starting the {what} {command[0]!r} in {cwd!r}: {error}; "
-                "give a program that exists and is executable there"
+                f"starting the {what} {command[0]!r} in {cwd!r}: {getattr(error, 'strerror', None) or error}; "
+                f"{_advice(error, command[0], cwd)}"
             ) from error
         self.pid = self._popen.pid
         with contextlib.suppress(OSError, ValueError):  # it has ended already, or has less
@@ -158,3 +159,24 @@ class Process:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-self.pid, os.WNOHANG)[0]:
                 pass
+
+
+def _advice(error: OSError | ValueError, program: str, cwd: str) -> str:
+    """What to do about a program that could not be started."""
+    path = os.path.join(cwd, program)  # noqa: PTH118 - pathlib is not worth its import
+    missing = isinstance(error, FileNotFoundError)
+    reasons = {
+        "make that folder, or start in another": not os.path.isdir(cwd),  # noqa: PTH112 - same
+        "it is a folder; give a program": os.path.isdir(path),  # noqa: PTH112 - same
+        f"make it executable: chmod +x {program}": isinstance(error, PermissionError),
+        "the file is there, but not its program loader or the interpreter that its first line names": missing
+        and os.path.isfile(path),  # noqa: PTH113 - same
+        "give the program and each argument as words of their own, without quotes around all of them": missing
+        and " " in program,
+        "it is no program for this machine; a script's first line names its interpreter, like #!/bin/sh": getattr(
+            error, "errno", None
+        )
+        == errno.ENOEXEC,
+        "give a program that is there, by its path or by a name on PATH": True,
+    }
+    return next(advice for advice, applies in reasons.items() if applies)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Callable
 
 from . import environment as life
 from . import lifecycle, limits, multiconcurrency, report, runtime_api
-from .answers import TRUNCATED
+from .answers import EXIT_ERROR, TRUNCATED
 from .connection import Handler, HttpServer, ServerOptions
 from .effects import Effects, Events
 from .http1 import Limits, Response
@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 Done = Callable[[Outcome], None]
 Answered = Callable[[str, Answer], None]
 
+_ENDED = (
+    b"emulator: the command ended before it asked for an event, and is started again for the next one; it has to speak "
+    b"the Runtime API, as python -m awslambdaric app.handler does\n"
+)
 _EXTENSION_PREFIXES = ("/2020-01-01/extension/", "/2022-07-01/telemetry", "/2020-08-15/logs")
 
 
@@ -232,8 +236,7 @@ class Sandbox:
             (self._host or effects).perform(effect)
         elif isinstance(effect, life.ReportInit):
             effects.drain()
-            self._tell(InitRuntimeDone(effect.phase, effect.status, effect.error_type))
-            self._tell(InitReport(effect.duration_s, effect.phase, effect.status, effect.error_type))
+            self._tell_init(effect)
         else:
             effects.drain()
             self._tell(Fault(effect.text))
@@ -277,6 +280,12 @@ class Sandbox:
             )
         )
         self._on_free(self)
+
+    def _tell_init(self, init: life.ReportInit) -> None:
+        self._tell(InitRuntimeDone(init.phase, init.status, init.error_type))
+        self._tell(InitReport(init.duration_s, init.phase, init.status, init.error_type))
+        if init.phase == "init" and init.error_type == EXIT_ERROR and not self._settings.logs_json:
+            self._log.platform(_ENDED)
 
     def _tell_end(self, result: Result, max_memory_mb: int) -> bytes:
         request_id, error_type = result.invocation.request_id, result.answer.error_type

@@ -104,7 +104,7 @@ def ignored() -> str:
 def emulator_options() -> str:
     """Tables of the emulator's options, group by group."""
     lines: list[str] = []
-    for group in _make_parser({})._action_groups:  # noqa: SLF001 - argparse tells of its options nowhere else
+    for group in _make_parser()._action_groups:  # noqa: SLF001 - argparse tells of its options nowhere else
         actions = [action for action in group._group_actions if action.option_strings and action.dest != "help"]  # noqa: SLF001
         if not actions:
             continue

@@ -221,12 +221,39 @@ def test_a_port_that_is_taken_is_a_usage_error_that_says_so(commands, warm_cache
         ("oci:nowhere", 10, "reading oci:nowhere"),
         ("tar:nowhere", 10, "reading tar:nowhere"),
         ("oci:", 3, "neither oci:DIR nor tar:FILE"),
+        ("docker:hello", 3, "docker run -p 8080:8080 hello"),
+        ("ghcr.io/team/hello:1", 3, "docker run -p 8080:8080 ghcr.io/team/hello:1"),
     ],
 )
 def test_what_cannot_be_run_is_told(commands, warm_cache, target, code, words):
     done = firkin(commands, warm_cache, "run", target)
     assert (done.returncode, done.stdout) == (code, "")
     assert words in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run", "fn/app.py"], 3, "Name the function's folder: fn;"),
+        (["run", "oci:fn"], 3, "for a function's folder say fn."),
+        (["run", "oci:fn", "--handler", "a.b"], 3, "for a function's folder say fn."),
+        (["run", "tar:x", "--handler", "a.b"], 2, "--handler is about a function's folder; tar:x is an image"),
+        (["run", "fn", "--host", ""], 2, "0.0.0.0 or :: for all of them"),
+        (["run", "fn", "--cors", "*"], 2, "it needs --http"),
+        (["run", "fn", "--port", "x"], 2, "Invalid value for '--port'"),
+        (["run", "fn", "--host", "nosuch.invalid", "--port", "0"], 2, "listening on 'nosuch.invalid'"),
+        (["run", "tar:image.tar", "--reload"], 10, "reading tar:image.tar"),
+        (["invoke", "--url", "http://127.0.0.1:1", "--port", "1"], 2, "give one of them"),
+        (["invoke", "--url", "127.0.0.1:1"], 12, "invoking http://127.0.0.1:1: "),
+        (["invoke", "{'a': 1}"], 3, "double quotes"),
+    ],
+)
+def test_what_newcomers_type(commands, warm_cache, function, tmp_path, arguments, code, words):
+    function(name="fn")
+    done = run([commands / "firkin", *arguments], cache=warm_cache, cwd=tmp_path)
+    assert (done.code, done.out) == (code, ""), done.err
+    assert words in done.err
+    assert "Traceback" not in done.err
 
 
 def test_a_damaged_image_is_told(build_image, function, commands, warm_cache, tmp_path):

@@ -7,7 +7,7 @@ import click
 
 from builder.cli.common import config_of, offline, open_cache, source
 from builder.errors import BuilderError, FunctionError
-from builder.program import print_line
+from builder.program import origin_of, print_line
 
 
 # What is about the function comes from the same variables as for a build, what is about serving from its own.
@@ -71,9 +71,18 @@ def run_command(
     import emulator
     from builder.console import Console
     from builder.prove import settings_for
-    from builder.run import prepared, run
+    from builder.run import check_target, names_image, prepared, run
 
     console = Console()
+    check_target(source)
+    if names_image(source):
+        for name in ("handler", "python"):
+            if origin_of(click.get_current_context(), name).startswith("-"):
+                raise click.UsageError(
+                    f"--{name} is about a function's folder; {source} is an image, which has its own."
+                )
+    if not host:
+        raise click.UsageError("--host: give an address of this machine, or 0.0.0.0 or :: for all of them.")
     config = config_of(source, **options)
     try:
         front = emulator.parse_options(http=http, cors=cors)
@@ -112,10 +121,12 @@ def run_command(
 )
 def invoke_command(event: str, *, url: str | None, port: int, wait: float) -> None:
     """Send EVENT, a file or '-' or JSON text, to a running function and print its response."""
-    from builder.invoke import invoke, read_event, wait_for
+    from builder.invoke import invoke, read_event, url_of, wait_for
 
+    if url and origin_of(click.get_current_context(), "port"):
+        raise click.UsageError("--url and --port both name the endpoint: give one of them.")
     body = read_event(event, sys.stdin.buffer)
-    url = url or f"http://127.0.0.1:{port}"
+    url = url_of(url) if url else f"http://127.0.0.1:{port}"
     if wait:
         wait_for(url, seconds=wait)
     try:

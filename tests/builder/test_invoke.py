@@ -2,13 +2,15 @@
 
 import io
 import json
+import socket
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.errors import FunctionError, PeerError, SourceError
-from builder.invoke import PATH, endpoint, invoke, judge, read_event
+from builder.invoke import PATH, endpoint, invoke, judge, read_event, url_of
 from builder.project import MAX_EVENT_BYTES
 
 ERROR = json.dumps({"errorMessage": "no", "errorType": "ValueError", "stackTrace": []}).encode()
@@ -86,11 +88,18 @@ def test_an_endless_answer_is_not_read_to_its_end(httpserver, monkeypatch):
         invoke(httpserver.url_for("/"), b"{}")
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense", "ftp://127.0.0.1", "http://[::1", "http://"])
-def test_nobody_there_says_what_to_start(url):
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("http://127.0.0.1:1", "firkin run"),
+        ("https://127.0.0.1:1", "without TLS"),
+        *((url, "Give a URL like") for url in ("nonsense", "ftp://127.0.0.1", "http://[::1", "http://")),
+    ],
+)
+def test_nobody_there_says_what_to_start_and_how_to_reach_it(url, hint):
     with pytest.raises(PeerError, match="invoking") as caught:
         invoke(url, b"{}")
-    assert "firkin run" in caught.value.hint
+    assert hint in caught.value.hint
 
 
 def test_an_event_is_a_file_stdin_or_text(tmp_path):
@@ -106,7 +115,7 @@ def test_an_event_is_a_file_stdin_or_text(tmp_path):
 @pytest.mark.parametrize("text", ["", "missing.json", "{", ".", "/", "x" * 5000, "[" * 50_000])
 def test_what_is_neither_file_nor_json_is_refused(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SourceError, match="neither a file nor JSON"):
+    with pytest.raises(SourceError, match="is no JSON" if text[:1] in ("{", "[") else "neither a file nor JSON"):
         read_event(text, io.BytesIO())
 
 
@@ -116,4 +125,48 @@ def test_an_event_above_the_platforms_limit_is_refused_before_it_is_sent(tmp_pat
     for argument in (str(file), "-"):
         with pytest.raises(SourceError, match=f"more than Lambda's {MAX_EVENT_BYTES} bytes"):
             read_event(argument, io.BytesIO(file.read_bytes()))
-    assert len(read_event("-", io.BytesIO(b" " * MAX_EVENT_BYTES))) == MAX_EVENT_BYTES
+    assert len(read_event("-", io.BytesIO(b"[%s]" % (b" " * (MAX_EVENT_BYTES - 2))))) == MAX_EVENT_BYTES
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "hint"),
+    [
+        ("{'a': 1}", "is no JSON: Expecting property name enclosed in double quotes", "double quotes"),
+        ("[1,", "is no JSON: Expecting value", "single quotes around all of it"),
+        ("file.json", "file.json holds no JSON: Expecting value: line 1 column 1", "Lambda takes JSON"),
+        ("empty.json", "empty.json holds nothing", "the least is {}"),
+        ("-", "stdin holds nothing", "the least is {}"),
+        (".", "is neither a file nor JSON", "It is a folder"),
+    ],
+)
+def test_what_is_wrong_with_an_event_is_told(given, words, hint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.json").write_text("no json")
+    (tmp_path / "empty.json").write_text(" ")
+    with pytest.raises(SourceError) as caught:
+        read_event(given, io.BytesIO())
+    assert words in str(caught.value)
+    assert hint in caught.value.hint
+
+
+def test_a_url_without_its_scheme_is_one_of_http():
+    assert url_of("127.0.0.1:9000") == "http://127.0.0.1:9000"
+    assert url_of("https://a") == "https://a"
+
+
+def test_who_speaks_no_http_is_no_endpoint():
+    """The bytes of another protocol."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(1000)
+                peer.sendall(b"SSH-2.0-x\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(PeerError) as caught:
+            invoke(f"http://127.0.0.1:{server.getsockname()[1]}", b"{}")
+        thread.join()
+    assert caught.value.hint == "Is this a Lambda invoke endpoint?"

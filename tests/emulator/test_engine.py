@@ -409,6 +409,7 @@ def test_an_init_that_was_too_slow_is_tried_again(run: Callable) -> None:
 def test_a_runtime_that_dies_at_init(run: Callable) -> None:
     """Every invocation tries again; the body is empty as from AWS's emulator, and the log says why."""
     story = run("dies_at_init", b"{}", b"{}")
+    assert story.log.count(b"emulator: the command ended before it asked for an event") == 1
     assert [(o.status, o.payload, o.function_error) for o in story.outcomes] == [(502, b"", "Unhandled")] * 2
     assert story.log.count(b"about to die\n") == 3
     assert b"Phase: init\tStatus: error\tError Type: Runtime.ExitError\n" in story.log
@@ -530,15 +531,31 @@ def test_a_runtime_that_hangs_up(run: Callable) -> None:
 # Beginning and end
 
 
-@pytest.mark.parametrize("program", ["/nonexistent/program", "/etc/passwd", "no-such-program-anywhere"])
-def test_a_command_that_cannot_be_started(program: str) -> None:
-    """Entering says which program, where, and why."""
+@pytest.mark.parametrize(
+    ("program", "advice"),
+    [
+        ("/nonexistent/program", "No such file or directory; give a program that is there"),
+        ("no-such-program-anywhere", "No such file or directory; give a program that is there"),
+        ("python -m awslambdaric app.handler", "give the program and each argument as words of their own"),
+        ("./plain", "Permission denied; make it executable: chmod \\+x ./plain"),
+        ("./folder", "Permission denied; it is a folder; give a program"),
+        ("./lost", "the file is there, but not its program loader or the interpreter"),
+        ("./text", "Exec format error; it is no program for this machine"),
+        ("nul\0", "embedded null byte; give a program"),
+    ],
+)
+def test_a_command_that_cannot_be_started(program: str, advice: str, tmp_path: Path) -> None:
+    """Entering says which program, where, why, and what to do."""
+    (tmp_path / "folder").mkdir()
+    for name, text, mode in (("plain", "", 0o644), ("lost", "#!/no/such/interpreter", 0o755), ("text", "x", 0o755)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(mode)
 
     async def story() -> None:
-        async with Emulator(Settings([program], {})):
+        async with Emulator(Settings([program], {}, cwd=str(tmp_path))):
             pytest.fail("entered")
 
-    with pytest.raises(CommandNotStartedError, match=f"starting the runtime {program!r} in .*; give a program"):
+    with pytest.raises(CommandNotStartedError, match=f"starting the runtime {re.escape(repr(program))} in .*{advice}"):
         asyncio.run(story())
 
 

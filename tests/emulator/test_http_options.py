@@ -50,12 +50,12 @@ def test_the_port():
         (["--proxies", "-1"], {}, "--proxies: found -1"),
         (["--proxies", "17"], {}, "--proxies: found 17"),
         (["--health-path", "up"], {}, "--health-path: found 'up'"),
-        (["--drain", "-1"], {}, "--drain: found -1.0"),
-        (["--drain", "nan"], {}, "--drain: found nan"),
+        (["--drain", "-1"], {}, "--drain: found '-1'"),
+        (["--drain", "nan"], {}, "--drain: found 'nan'"),
         (["--cors", "*"], {}, "--cors: it needs --http"),
         (["--http", "--cors", "{"], {}, "--cors: found '{'"),
         ([], {"EMULATOR_HTTP": "maybe"}, "EMULATOR_HTTP: found 'maybe'"),
-        ([], {"PORT": "http"}, "invalid int value: 'http'"),
+        ([], {"PORT": "http"}, "PORT: found 'http'"),
     ],
 )
 def test_what_cannot_be_right(flags, variables, found):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator import Emulator, Outcome, memory_limit
-from emulator.memory_limit import find_hierarchies
+from emulator.memory_limit import MemoryLimit, find_hierarchies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,6 +88,23 @@ def test_more_than_there_is_without_control_groups(settings: Callable, monkeypat
     outcomes, log = story(settings, b"0", b"90", b"0")
     check(outcomes, log)
     assert b"is limited to 64 MB by rlimit\n" in log
+
+
+def test_the_files_of_version_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group of its own with the limit, no swap, killed as a whole; the kernel's count tells. Plain files stand in."""
+    v2 = find_hierarchies(V2, f"cgroup2 {tmp_path} cgroup2 rw 0 0\n")
+    (tmp_path / "user.slice/session.scope").mkdir(parents=True)
+    monkeypatch.setattr(memory_limit, "find_hierarchies", lambda *_: v2)
+    limit = MemoryLimit(4711, 64)
+    group = tmp_path / f"user.slice/session.scope/firkin-{os.getpid()}-4711"
+    written = {file.name: file.read_text() for file in group.iterdir()}
+    assert written == {
+        "memory.max": str(64 << 20), "memory.swap.max": "0", "memory.oom.group": "1", "cgroup.procs": "4711"
+    }  # fmt: skip
+    assert limit.kind == "cgroup v2"
+    for count, killed in ((0, False), (1, True)):
+        (group / "memory.events").write_text(f"low 0\nhigh 0\nmax 9\noom 1\noom_kill {count}\noom_group_kill 0\n")
+        assert limit.killed() is killed
 
 
 def test_a_reported_size_limits_nothing(settings: Callable) -> None:

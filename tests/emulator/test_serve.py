@@ -403,7 +403,7 @@ def test_a_command_that_is_not_there() -> None:
     assert result.stderr.startswith("emulator: starting the runtime 'no-such-runtime' in ")
 
 
-@pytest.mark.parametrize("arguments", [(), ("--",), ("--prot", "1", "--", "x")])
+@pytest.mark.parametrize("arguments", [(), ("--",), ("--nothing-alike", "1", "--", "x")])
 def test_usage(arguments: tuple[str, ...]) -> None:
     """Exit code 2, and what to write instead."""
     result = run_program(*arguments)
