@@ -2,8 +2,8 @@
 
 A handler may live in `bootstrap.py`, `logs.py` or `errors.py`. Python puts a script's own folder first on
 `sys.path`, and `-m` registers the name `bootstrap`; both are undone here, and the rest of the package is
-imported as `_lambda_runtime.*`, by relative imports only. This file is compiled at every start (Python
-caches no bytecode for scripts), so it stays tiny and never decides anything else.
+imported as `_lambda_runtime.*`, by relative imports only. Python caches no bytecode for scripts: images are started by
+`__main__.pyc`, everybody else compiles this file at every start, so it stays tiny and never decides anything else.
 """
 
 import posix

@@ -35,11 +35,14 @@ from builder.oci import (
     Layer,
     UsageError,
 )
-from builder.plan import HISTORY, TASK, How, Plan, PlannedFile, PlannedLayer
+from builder.plan import HISTORY, RUNTIME, TASK, How, Plan, PlannedFile, PlannedLayer
 
 # What an image is built on. Source: image-spec v1.1, annotations.md.
 BASE_NAME = "org.opencontainers.image.base.name"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
+
+# Of each environment's memory 70 kB, with Python 3.14 some 200. Not the emulator, whose usage is a docstring.
+_BARE = f"{RUNTIME}/bootstrap/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +240,10 @@ def _compile(planned: PlannedLayer, packer: Packer, scratch: Path) -> dict[str, 
     if not wanted or not packer.compiler.possible:
         return {}
     targets = {file.path: scratch / f"{index}.pyc" for index, file in enumerate(wanted)}
-    modules = [Module(file.source, str(targets[file.path]), "/" + _module_of(file.path)) for file in wanted]
+    modules = [
+        Module(file.source, str(targets[file.path]), "/" + _module_of(file.path), bare=file.path.startswith(_BARE))
+        for file in wanted
+    ]
     with running(packer.compiler, packer.interpreter, packer.cache) as compiler:
         failures = {failure.source: failure for failure in compile_modules(modules, compiler)}
     handler = module_file(packer.plan.handler, {_module_of(file.path).removeprefix(f"{TASK}/") for file in wanted})
@@ -252,9 +258,9 @@ def _compile(planned: PlannedLayer, packer: Packer, scratch: Path) -> dict[str, 
 
 
 def _module_of(path: str) -> str:
-    """The module that a bytecode path belongs to: a/__pycache__/b.cpython-311.pyc → a/b.py."""
-    folder, _, name = path.rpartition("/__pycache__/")
-    return f"{folder}/{name.split('.')[0]}.py"
+    """The module that a bytecode path belongs to: a/__pycache__/b.cpython-311.pyc, or a/b.pyc → a/b.py."""
+    folder, cached, name = path.rpartition("/__pycache__/")
+    return f"{folder}/{name.split('.')[0]}.py" if cached else path.removesuffix("c")
 
 
 def _entries(planned: PlannedLayer, bytecode: dict[str, Path]) -> Iterator[Entry]:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from builder.bytecode_worker import ANSWER, FAILED, LENGTHS
+from builder.bytecode_worker import ANSWER, FAILED, HEAD
 from builder.errors import InterpreterError
 
 RUN = 150  # modules per process: few enough to keep two cores busy, enough to pay for the start
@@ -22,11 +22,16 @@ SHOWN_CHARS = 2000  # of what a failing interpreter says
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One module: its `source` on disk, the `target` of its bytecode, its `name` in the image, for tracebacks."""
+    """One module: its `source` on disk, the `target` of its bytecode, its `name` in the image, for tracebacks.
+
+    A `bare` one is compiled without docstrings, assertions and annotations: for our own code, whose start and memory
+    they cost.
+    """
 
     source: str
     target: str
     name: str
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ def _compile_run(run: Sequence[Module], compiler: Compiler) -> list[Failure]:
     asked: list[bytes] = []
     for module in run:
         name, source = module.name.encode("utf-8", "surrogateescape"), Path(module.source).read_bytes()
-        asked += [LENGTHS.pack(len(name), len(source)), name, source]
+        asked += [HEAD.pack(module.bare, len(name), len(source)), name, source]
     answers = _answers(_run(b"".join(asked), compiler), len(run), compiler)
     failures = []
     for module, (kind, answer) in zip(run, answers, strict=True):

@@ -21,6 +21,7 @@ from builder.libraries import find_libraries
 from builder.listing import Listed, digest_of, list_files
 from builder.plan import (
     PACKAGES,
+    SCRIPT,
     TASK,
     Foundation,
     Plan,
@@ -28,6 +29,7 @@ from builder.plan import (
     PlannedLayer,
     image_environment,
     make_layer,
+    script_bytecode,
     without,
 )
 from builder.project import SourceFile, read_files, read_ignored
@@ -169,10 +171,10 @@ def _observed(folder: Path, paths: Iterable[str], key: str, cache: Cache) -> Obs
 
 def make_plan(
     config: Config, interpreter: Interpreter, base: HostBase | None, function: Function, packages: Packages | None, *,
-    foundation: Foundation | None = None, warnings: Iterable[str] = (),
+    foundation: Foundation | None = None, warnings: Iterable[str] = (), can_compile: bool = True,
 ) -> Plan:  # fmt: skip
     """The Plan of the whole image; without a `base` of files the layers of the `foundation` stay under ours."""
-    python, compiled = interpreter.name, config.trim != "none"
+    python, compiled = interpreter.name, config.trim != "none" and can_compile
     kept = base is None
     layers: list[PlannedLayer] = []
 
@@ -181,7 +183,9 @@ def make_plan(
 
     if base is not None:
         add("interpreter", base.files, base.dropped)
-    add("runtime", runtime_files(runtime_folder(package) for package in ("bootstrap", "emulator")), {})
+    runtime = runtime_files(runtime_folder(package) for package in ("bootstrap", "emulator"))
+    scripts = [script_bytecode(file) for file in runtime if compiled and file.path == SCRIPT]
+    add("runtime", [*runtime, *scripts], {})
     if packages is not None:
         add("dependencies", packages.own if kept else packages.files, packages.dropped)
     add("function", function.files, function.dropped)
@@ -193,6 +197,7 @@ def make_plan(
         environment=foundation.environment if foundation else image_environment(),
         warnings=(*(base.warnings if base else ()), *(packages.warnings if packages else ()), *warnings),
         foundation=foundation,
+        script=scripts[0].path if scripts else SCRIPT,
     )
 
 

@@ -168,5 +168,5 @@ def _bootstrap(command: str, plan: Plan) -> str:
         "#!/bin/sh\n"
         "# Starts the interpreter of this package through its own program loader; the system's libraries stay out.\n"
         f"{exports}"
-        f'exec {command} -S {HOME}/runtime/bootstrap/__main__.py "${{_HANDLER:-{plan.handler}}}"\n'
+        f'exec {command} -S {HOME}/runtime/{plan.script.removeprefix(f"{RUNTIME}/")} "${{_HANDLER:-{plan.handler}}}"\n'
     )

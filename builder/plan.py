@@ -17,6 +17,7 @@ LANG = "var/lang"
 RUNTIME = "var/runtime"
 PACKAGES = "opt/python"
 TASK = "var/task"
+SCRIPT = f"{RUNTIME}/bootstrap/__main__.py"
 
 HISTORY = "firkin: "  # what the history of each of our layers begins with
 
@@ -101,7 +102,8 @@ class Plan:
     """A whole image before it is assembled: layers, bottom first, and how it is started.
 
     `rest` are files that the function would find without trimming: the proof compares with them in place.
-    `foundation` is None for an image FROM scratch that ships this machine's interpreter.
+    `foundation` is None for an image FROM scratch that ships this machine's interpreter. `script` is the runtime's
+    `__main__`, source or bytecode, with which that is started.
     """
 
     layers: tuple[PlannedLayer, ...]
@@ -114,6 +116,7 @@ class Plan:
     created_s: int = 0  # seconds since 1970: SOURCE_DATE_EPOCH, where it is set
     rest: tuple[PlannedFile, ...] = ()
     foundation: Foundation | None = None
+    script: str = SCRIPT
 
     @property
     def entrypoint(self) -> tuple[str, ...]:
@@ -121,10 +124,9 @@ class Plan:
 
         A kept base may have packages of its own, which only `site` finds; those of a user's home are never meant.
         """
-        script = f"/{RUNTIME}/bootstrap/__main__.py"
         if self.foundation and self.foundation.kept:
-            return (self.foundation.program, "-s", script)
-        return (f"/{LANG}/bin/{self.python}", "-S", script)
+            return (self.foundation.program, "-s", f"/{self.script}")
+        return (f"/{LANG}/bin/{self.python}", "-S", f"/{self.script}")
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -165,6 +167,17 @@ def bytecode_of(file: PlannedFile, python: str) -> PlannedFile:
         how=How.BYTECODE,
         mode=0o644,
         why="bytecode, compiled ahead: a read-only image could not keep it",
+    )
+
+
+def script_bytecode(script: PlannedFile) -> PlannedFile:
+    """The compiled form of a script, to be started instead of it."""
+    return replace(
+        script,
+        path=f"{script.path}c",
+        how=How.BYTECODE,
+        mode=0o644,
+        why="the start, compiled ahead: of a script Python keeps no bytecode, and its compiler would stay in memory",
     )
 
 

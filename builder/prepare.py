@@ -108,6 +108,7 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
             packages,
             foundation=base.foundation if base else None,
             warnings=[compiler.warning] if compiler.warning and config.trim != "none" else [],
+            can_compile=compiler.possible,
         )
         plan = replace(
             plan,

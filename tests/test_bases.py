@@ -70,7 +70,7 @@ def test_a_kept_base_stays_as_it_is_under_our_layers(build, base, function, tmp_
     image = built(build(source, "--base", f"oci:{base}", "-o", f"oci:{tmp_path}/out"), tmp_path / "out")
     theirs = read_layout(base)
     assert [layer.descriptor.digest for layer in image.layers[:1]] == [theirs.layers[0].descriptor.digest]
-    assert image.config.entrypoint == ("/usr/bin/python3", "-s", "/var/runtime/bootstrap/__main__.py")
+    assert image.config.entrypoint == ("/usr/bin/python3", "-s", "/var/runtime/bootstrap/__main__.pyc")
     assert image.config.cmd == ("app.handler",)
     assert image.config.env["PATH"].startswith("/usr/local/bin:/usr/bin:/bin:/var/lang/bin")
     assert image.config.env["LANG"] == "C.UTF-8"

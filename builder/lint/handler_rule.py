@@ -15,7 +15,7 @@ from builder.lint.tree import Tree
 from builder.oci import ImageConfig
 
 # How the entry points of known runtimes end: ours, AWS's client, and the script of AWS's base images.
-_RUNTIMES = ("bootstrap/__main__.py", "bootstrap", "awslambdaric", "lambda-entrypoint.sh")
+_RUNTIMES = ("bootstrap/__main__.pyc", "bootstrap/__main__.py", "bootstrap", "awslambdaric", "lambda-entrypoint.sh")
 _DEFAULT_TASK = "/var/task"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from builder.bytecode import Compiler, Module, compile_modules
 from tests.bootstrap.recording_server import Event
 from tests.bootstrap.runtime_process import ROOT, SCRIPT, VERSIONS, require_python, run_runtime, write_function
 
@@ -46,6 +47,21 @@ def test_bootstrap_py_works_in_every_form(version, form, tmp_path) -> None:
         "link": f"{tmp_path}/link/__main__.py",
     }[form]
     found = answer_of(function, "bootstrap.handler", [require_python(version), "-S", program])
+    assert found == [f"{function}/bootstrap.py", "bootstrap"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_bootstrap_py_works_where_the_script_is_bytecode(version, tmp_path) -> None:
+    """As images are started: `__main__.pyc`, without docstrings, and the source of nothing else is read either."""
+    python = require_python(version)
+    function, runtime = write_function(tmp_path / "task", bootstrap=HANDLER), tmp_path / "runtime"
+    runtime.mkdir()
+    modules = [
+        Module(str(path), str(runtime / f"{path.stem}.pyc"), str(runtime / path.name), bare=True)
+        for path in SCRIPT.parent.glob("*.py")
+    ]
+    assert compile_modules(modules, Compiler((python,), python)) == []
+    found = answer_of(function, "bootstrap.handler", [python, "-S", str(runtime / "__main__.pyc")])
     assert found == [f"{function}/bootstrap.py", "bootstrap"]
 
 

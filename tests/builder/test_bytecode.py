@@ -4,6 +4,7 @@ import marshal
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,31 @@ def test_bytecode_names_the_file_in_the_image_and_never_goes_stale(tmp_path):
     data = Path(one.target).read_bytes()
     assert marshal.loads(data[16:]).co_filename == "/var/task/app.py"
     assert int.from_bytes(data[4:8], "little") == 0b01  # PEP 552: hash-based, not checked
+
+
+def test_bare_modules_are_compiled_without_what_only_readers_need(tmp_path):
+    """Our own, which nobody asks for help; everybody else's stay as they are."""
+    text = (
+        '"""why"""\nx: "int"\ny: "int" = 2\n'
+        'def f(a: "int" = 1, *b: "str", c: "set" = y, **d: "dict") -> "int":\n'
+        '    """why"""\n    assert a, a\n    return 1 / a\n'
+        "class K:\n    z: int\n    async def g(self, a: 'int') -> 'str': return 'h'\n"
+    )
+    found = []
+    for bare in (True, False):
+        one = replace(module(tmp_path, "app", text), bare=bare)
+        compile_modules([one], THIS)
+        names: dict[str, object] = {}
+        exec(marshal.loads(Path(one.target).read_bytes()[16:]), names)
+        with pytest.raises(ArithmeticError if bare else AssertionError) as caught:
+            names["f"](0)
+        assert caught.traceback[-1].lineno == (6 if bare else 5)
+        found.append(
+            (names.get("__doc__"), names["f"].__doc__, {*names["f"].__annotations__, *names["K"].g.__annotations__})
+        )
+        assert (names["y"], names["f"].__defaults__, names["f"].__kwdefaults__) == (2, (1,), {"c": 2})
+    assert found == [(None, None, set()), ("why", "why", {"a", "b", "c", "d", "return"})]
+    assert names["f"].__code__.co_name == "f"
 
 
 def test_what_does_not_compile_is_told_and_the_rest_is_compiled(tmp_path):

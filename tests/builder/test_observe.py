@@ -113,7 +113,17 @@ def test_a_function_alone_needs_no_packages(write, packages: Observe, planned):
     """Without dependencies there is no layer for them."""
     folder = write({"app.py": APP})
     assert packages(folder) is None
-    assert [layer.name for layer in planned(folder).layers] == ["interpreter", "runtime", "function"]
+    plan = planned(folder)
+    assert [layer.name for layer in plan.layers] == ["interpreter", "runtime", "function"]
+
+
+@pytest.mark.parametrize(("trim", "end"), [("safe", ".pyc"), ("none", ".py")])
+def test_the_runtime_is_started_by_its_bytecode_where_there_is_some(write, planned, trim, end):
+    """What ENTRYPOINT names is in the image, whatever is compiled."""
+    plan = planned(write({"app.py": APP}), trim=trim)
+    assert plan.script == f"var/runtime/bootstrap/__main__{end}"
+    (runtime,) = [layer for layer in plan.layers if layer.name == "runtime"]
+    assert plan.script in {file.path for file in runtime.files}
 
 
 def test_a_python_that_the_project_leaves_out_stops_the_build(write, packages: Observe):

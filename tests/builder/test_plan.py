@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.plan import (
+    SCRIPT,
     How,
     Plan,
     PlannedFile,
@@ -14,6 +15,7 @@ from builder.plan import (
     bytecode_of,
     image_environment,
     make_layer,
+    script_bytecode,
     without,
 )
 
@@ -95,6 +97,8 @@ def test_an_image_starts_the_runtime_with_the_handler():
     """ENTRYPOINT, CMD, working folder and environment are those of AWS's images, with this interpreter."""
     plan = Plan((), "amd64", "python3.12", "app.handler", image_environment())
     assert plan.entrypoint == ("/var/lang/bin/python3.12", "-S", "/var/runtime/bootstrap/__main__.py")
+    compiled = replace(plan, script=script_bytecode(PlannedFile(SCRIPT, "/src/__main__.py", "x")).path)
+    assert compiled.entrypoint == (*plan.entrypoint[:2], "/var/runtime/bootstrap/__main__.pyc")
     assert plan.command == ("app.handler",)
     assert plan.working_folder == "/var/task" == plan.environment["LAMBDA_TASK_ROOT"]
     assert plan.environment["LAMBDA_RUNTIME_DIR"] == "/var/runtime"
