@@ -8,13 +8,14 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from builder.cache import Cache, key_of
 from builder.errors import BaseError, DependencyError
-from builder.installed import clean_installed, linked_packages
+from builder.installed import MAX_BYTES, check_size, clean_installed, linked_packages
 from builder.interpreter import Interpreter, uv_program
 from builder.plan import LANG
 from builder.requirements import (
@@ -37,6 +38,8 @@ _OLDEST_MUSL = (1, 2)  # uv's musl platform stands for musllinux_1_2
 
 INSTALL_TIMEOUT_S = 1800  # hundreds of megabytes over a slow line
 MAX_LOG_CHARS = 20_000
+MAX_WRITTEN_BYTES = 2 * MAX_BYTES  # into its cache, and from there into the folder where it cannot link
+_LOOK_S = 0.25  # how often what uv has written is looked at: a bomb writes less than 1 GB meanwhile
 
 # Settings of uv that change what is installed, and so belong to the key.
 _UV_SETTINGS = re.compile(r"UV_(?!CACHE_DIR|NO_PROGRESS|OFFLINE|LINK_MODE|CONCURRENT|HTTP_|INDEX_\w+_(?:USER|PASS))\w+")
@@ -152,6 +155,7 @@ def install(
 
     def fill(folder: Path) -> None:
         uv.install(uv.requirements(folder.parent), folder)
+        check_size(folder, declaration.file.name)
         clean_installed(folder, program)
 
     return cache.tree("dependencies", key, fill), key
@@ -226,16 +230,44 @@ class _Uv:
 
     def _run(self, *arguments: str) -> None:
         name = self.file.name
+        with subprocess.Popen(
+            [uv_program(), *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
+            env=self.environment, cwd=self.file.parent,
+        ) as process:  # fmt: skip
+            try:
+                log = _watched(process, name)
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode:
+            raise explain(name, self.interpreter.described, without_secrets(log)[-MAX_LOG_CHARS:])
+
+
+def _watched(process: "subprocess.Popen[str]", name: str) -> str:
+    """What uv says on stderr until it ends; raises DependencyError when it takes too long or writes too much."""
+    deadline = time.monotonic() + INSTALL_TIMEOUT_S
+    while True:
         try:
-            done = subprocess.run(
-                [uv_program(), *arguments],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-                timeout=INSTALL_TIMEOUT_S, check=False, env=self.environment, cwd=self.file.parent,
-            )  # fmt: skip
+            return process.communicate(timeout=min(_LOOK_S, INSTALL_TIMEOUT_S))[1]
         except subprocess.TimeoutExpired:
+            written = _written_bytes(process.pid)
+        if time.monotonic() > deadline:
             raise DependencyError(
                 f"installing {name}: uv did not finish within {INSTALL_TIMEOUT_S} s",
                 hint="Check the network and the package index.",
-            ) from None
-        if done.returncode:
-            raise explain(name, self.interpreter.described, without_secrets(done.stderr)[-MAX_LOG_CHARS:])
+            )
+        if written > MAX_WRITTEN_BYTES:
+            raise DependencyError(
+                f"installing {name}: uv has unpacked {written / 1e9:.1f} GB and was stopped; no image holds that much",
+                hint="One of the packages is a zip bomb, or far too large. `uv cache prune` frees what lies there now.",
+            )
+
+
+def _written_bytes(pid: int) -> int:
+    """How many bytes a running process has written so far; 0 where the system does not tell. Source: proc(5), `io`."""
+    try:
+        told = re.search(r"^wchar: (\d+)", Path(f"/proc/{pid}/io").read_text(encoding="ascii"), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(told[1]) if told else 0

@@ -11,9 +11,16 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
 from pathlib import Path
+
+from builder.errors import DependencyError
+
+# More than twice what Lambda takes: trimming may make an image of it that fits, beyond that nothing will.
+MAX_BYTES = 25_000_000_000
+MAX_FILES = 2_000_000
 
 # What uv leaves in a target folder about this machine; it would make two builds differ.
 MACHINE_FILES = (
@@ -28,6 +35,30 @@ MACHINE_FILES = (
 # Python at once. Source: distlib's and uv's script templates.
 _SHEBANG = re.compile(rb"#![^\n]*python[^\n]*\n")
 _SHELL_SHEBANG = re.compile(rb"#!/bin/sh\n'''exec' [^\n]*python[^\n]* \"\$0\" \"\$@\"\n' '''\n")
+
+
+def check_size(folder: Path, name: str) -> None:
+    """Refuse what no image can hold, before anything reads it: a wheel may unpack to far more than it weighs.
+
+    `name` is the file that asked for the packages. Raises DependencyError, which names the largest.
+    """
+    sizes: dict[str, int] = {}
+    files = 0
+    for top, _, names in os.walk(folder):
+        part = Path(top).relative_to(folder).parts[:1]
+        for one in names:
+            key = part[0] if part else one
+            sizes[key] = sizes.get(key, 0) + os.lstat(os.path.join(top, one)).st_size  # noqa: PTH118  many files
+        files += len(names)
+    total = sum(sizes.values())
+    if total > MAX_BYTES or files > MAX_FILES:
+        largest = sorted(sizes, key=lambda key: -sizes[key])[:3]
+        told = ", ".join(f"{key} ({sizes[key] / 1e6:,.0f} MB)" for key in largest)
+        raise DependencyError(
+            f"installing {name}: the packages unpack to {total / 1e9:.1f} GB in {files} files, which no image holds "
+            f"(Lambda takes 10 GB)",
+            hint=f"Leave out what is not needed; the largest are {told}.",
+        )
 
 
 def clean_installed(folder: Path, python: str) -> None:

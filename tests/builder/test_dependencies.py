@@ -529,6 +529,11 @@ TRICKS = {
     "links out": [("link.py", "/etc/passwd", stat.S_IFLNK | 0o777)],
     "writes through a link": [("dir", "{outside}", stat.S_IFLNK | 0o777), ("dir/evil.py", "x", stat.S_IFREG | 0o644)],
     "climbs out of its data": [("tricky-1.data/data/../../../evil.py", "x", stat.S_IFREG | 0o644)],
+    "is a device": [("null", "x", stat.S_IFCHR | 0o666), ("pipe", "x", stat.S_IFIFO | 0o666)],
+    "climbs with backslashes": [("..\\..\\evil.py", "x", stat.S_IFREG | 0o644)],
+    "climbs with a script's name": [
+        ("tricky-1.dist-info/entry_points.txt", "[console_scripts]\n../../evil = tricky:main\n", stat.S_IFREG | 0o644)
+    ],
     "climbs out of its scripts": [("tricky-1.data/scripts/../../../evil", "#!python\n", stat.S_IFREG | 0o755)],
 }
 
@@ -549,8 +554,42 @@ def test_a_wheel_cannot_write_elsewhere_or_bring_links(write, installed: Install
     except DependencyError as error:
         assert "tricky" in error.details  # noqa: PT017 - being refused is as good
     else:
+        assert all(path.is_dir() or path.is_file() for path in found.rglob("*"))
         assert not any(path.is_symlink() for path in found.rglob("*"))
         assert (found / "tricky.py").exists()
     assert not any((tmp_path / "outside").iterdir())
     assert not list(tmp_path.rglob("evil*"))
     assert not Path("/tmp/firkin-evil.py").exists()
+
+
+def test_a_wheel_that_unpacks_to_more_than_any_image_holds_is_refused(write, refused, monkeypatch):
+    """A zip bomb; a smaller limit stands in for it. The largest is named, nothing is kept."""
+    monkeypatch.setattr("builder.installed.MAX_BYTES", 1_000_000)
+    folder = write({"requirements.txt": "./bomb-1-py3-none-any.whl"})
+    make_wheel(folder / "bomb-1-py3-none-any.whl", "bomb")
+    with zipfile.ZipFile(folder / "bomb-1-py3-none-any.whl", "a", zipfile.ZIP_DEFLATED) as wheel:
+        wheel.writestr("bomb/zeros", bytes(3_000_000))
+    error = refused(folder)
+    assert "installing requirements.txt: the packages unpack to 0.0 GB in " in str(error)
+    assert "no image holds" in str(error)
+    assert "the largest are bomb (3 MB)" in error.hint
+
+
+def test_packages_of_too_many_files_are_refused(write, refused, monkeypatch):
+    monkeypatch.setattr("builder.installed.MAX_FILES", 3)
+    folder = write({"requirements.txt": "./many-1-py3-none-any.whl"})
+    make_wheel(folder / "many-1-py3-none-any.whl", "many")
+    assert "files, which no image holds" in str(refused(folder))
+
+
+def test_what_unpacks_without_end_is_stopped_while_it_does(write, refused, monkeypatch, tmp_path: Path):
+    """A program in uv's place that only writes, as uv does with a bomb."""
+    program = tmp_path / "endless"
+    program.write_text("#!/bin/sh\nexec cat /dev/zero > /dev/null\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("builder.dependencies.uv_program", lambda: str(program))
+    monkeypatch.setattr("builder.dependencies.MAX_WRITTEN_BYTES", 1_000_000)
+    error = refused(write({"requirements.txt": "x"}))
+    assert "uv has unpacked" in str(error)
+    assert "was stopped" in str(error)
+    assert "zip bomb" in error.hint
