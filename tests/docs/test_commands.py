@@ -129,3 +129,12 @@ def test_links_lead_somewhere():
         if "://" not in target and not (page.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_the_index_leads_to_every_page():
+    """docs/README.md, the index, names every page of the docs, and the front page leads to it."""
+    docs = TOP / "docs"
+    index = (docs / "README.md").read_text()
+    pages = {page.relative_to(docs).as_posix() for page in docs.rglob("*.md")} - {"README.md"}
+    assert pages - set(re.findall(r"\]\(([^)#\s]+)", index)) == set()
+    assert "](docs/README.md)" in (TOP / "README.md").read_text()
