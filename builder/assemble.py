@@ -35,7 +35,7 @@ from builder.oci import (
     Layer,
     UsageError,
 )
-from builder.plan import HISTORY, RUNTIME, TASK, How, Plan, PlannedFile, PlannedLayer
+from builder.plan import HISTORY, RUNTIME, TASK, How, Plan, PlannedFile, PlannedLayer, is_alone, source_of
 
 # What an image is built on. Source: image-spec v1.1, annotations.md.
 BASE_NAME = "org.opencontainers.image.base.name"
@@ -241,15 +241,15 @@ def _compile(planned: PlannedLayer, packer: Packer, scratch: Path) -> dict[str, 
         return {}
     targets = {file.path: scratch / f"{index}.pyc" for index, file in enumerate(wanted)}
     modules = [
-        Module(file.source, str(targets[file.path]), "/" + _module_of(file.path), bare=file.path.startswith(_BARE))
+        Module(file.source, str(targets[file.path]), "/" + source_of(file.path), bare=file.path.startswith(_BARE))
         for file in wanted
     ]
     with running(packer.compiler, packer.interpreter, packer.cache) as compiler:
         failures = {failure.source: failure for failure in compile_modules(modules, compiler)}
-    handler = module_file(packer.plan.handler, {_module_of(file.path).removeprefix(f"{TASK}/") for file in wanted})
+    handler = module_file(packer.plan.handler, {source_of(file.path).removeprefix(f"{TASK}/") for file in wanted})
     for file in wanted:
         failed = failures.get(file.source)
-        if failed and _module_of(file.path) == f"{TASK}/{handler}":
+        if failed and source_of(file.path) == f"{TASK}/{handler}":
             raise FunctionSyntaxError(
                 f"compiling the function: {handler}, line {failed.line}: {failed.message}",
                 hint=f"Correct it for Python {packer.interpreter.full_version}; nothing was built.",
@@ -257,14 +257,9 @@ def _compile(planned: PlannedLayer, packer: Packer, scratch: Path) -> dict[str, 
     return {path: target for path, target in targets.items() if target.exists()}
 
 
-def _module_of(path: str) -> str:
-    """The module that a bytecode path belongs to: a/__pycache__/b.cpython-311.pyc, or a/b.pyc → a/b.py."""
-    folder, cached, name = path.rpartition("/__pycache__/")
-    return f"{folder}/{name.split('.')[0]}.py" if cached else path.removesuffix("c")
-
-
 def _entries(planned: PlannedLayer, bytecode: dict[str, Path]) -> Iterator[Entry]:
     """The layer's entries; files are read when their turn comes."""
+    paths = {file.path for file in planned.files}
     for file in planned.files:
         match file.how:
             case How.LINK:
@@ -276,6 +271,8 @@ def _entries(planned: PlannedLayer, bytecode: dict[str, Path]) -> Iterator[Entry
             case How.BYTECODE:
                 if file.path in bytecode:
                     yield Entry.file(file.path, bytecode[file.path], file.mode)
+                elif is_alone(file.path) and source_of(file.path) not in paths:  # it does not compile, or nobody can
+                    yield Entry.file(source_of(file.path), Path(file.source), file.mode)
             case How.WITHOUT_DEBUG:
                 yield Entry.file(file.path, _stripped(file), file.mode)
             case How.COPY:

@@ -17,7 +17,7 @@ from builder.errors import BaseError, ImageError, SourceError
 from builder.left_out import PATH, parse_left_out
 from builder.listing import list_files
 from builder.oci import Image
-from builder.plan import HISTORY, LANG, How, Plan
+from builder.plan import HISTORY, LANG, How, Plan, is_alone
 from builder.trace import module_name, short_name
 from builder.trim.rules import BY_DROP
 
@@ -70,7 +70,7 @@ def remember(plan: Plan, image: Image, cache: Cache) -> None:
         file.path: [layer.name, file.why, file.via]
         for layer in plan.layers
         for file in layer.files
-        if file.how is not How.BYTECODE
+        if file.how is not How.BYTECODE or is_alone(file.path)
     }
     dropped = {path: why for layer in plan.layers for path, why in layer.dropped.items() if "/__pycache__/" not in path}
     cache.write_record(_KIND, key, {"reasons": json.dumps([kept, dropped])})
@@ -229,8 +229,8 @@ def _chain(path: str, reasons: Reasons) -> Iterator[str]:
     while path in reasons.kept and path not in seen and len(seen) < MAX_STEPS:
         seen.add(path)
         kept = reasons.kept[path]
-        yield f"{kept.why} {kept.via}" if kept.via else kept.why
-        path = kept.via
+        path = kept.via if kept.via in reasons.kept else f"{kept.via}c"  # of which bytecode alone is there
+        yield f"{kept.why} {path if path in reasons.kept else kept.via}" if kept.via else kept.why
 
 
 def render(answers: Iterable[Answer]) -> str:

@@ -181,6 +181,17 @@ def script_bytecode(script: PlannedFile) -> PlannedFile:
     )
 
 
+def source_of(bytecode: str) -> str:
+    """The module that a path of bytecode belongs to: a/__pycache__/b.cpython-311.pyc and a/b.pyc → a/b.py."""
+    folder, cached, name = bytecode.rpartition("/__pycache__/")
+    return f"{folder}/{name.split('.')[0]}.py" if cached else bytecode.removesuffix("c")
+
+
+def is_alone(bytecode: str) -> bool:
+    """Whether a path of bytecode is where Python looks for a module of which there is no source."""
+    return "/__pycache__/" not in bytecode
+
+
 def image_environment() -> dict[str, str]:
     """The environment of every image, in the names and values of AWS's own."""
     return {

@@ -22,7 +22,7 @@ from builder.prove.rootfs import best_method
 from builder.prove.runs import Prepare, Ran, run_all, with_more
 from builder.prove.start import Start
 from builder.prove.untrimmed import folder_of
-from builder.trace import Asked, additions, module_name, parse_trace
+from builder.trace import Asked, additions, module_name, parse_trace, sources_left_out
 from builder.trim import Choice
 from builder.trim.apply import trim_plan
 from builder.trim.missing import candidates, find_missing
@@ -179,7 +179,9 @@ def _lacking(trimming: Trimming, plan: Plan, assembled: Assembled, found: _Found
 
     The second where nothing was said, and in all rounds but the first (`deeper`): one failure may hide many.
     """
-    rest = {file.path: module_name(file.path) for file in plan.rest if not file.path.endswith(".pyc")}
+    bare = sources_left_out(plan)  # modules that are there: what may be missing is the text
+    left = [file.path for file in plan.rest if not file.path.endswith(".pyc")]
+    rest = {path: "" if path in bare else module_name(path) for path in left}
     event = found.differences[0].event
     back: dict[str, str] = {}
     for missing in find_missing(found.text):
@@ -189,7 +191,8 @@ def _lacking(trimming: Trimming, plan: Plan, assembled: Assembled, found: _Found
         return back
     asked = _traced(trimming, plan, assembled)
     why = f"put back: event {event!r} differed, and the untrimmed function uses it"
-    return back | {one.path: why for one in additions(plan, asked) if one.path not in back}
+    more = additions(plan, asked) or ([] if back else additions(plan, asked, sources=True))
+    return back | {one.path: why for one in more if one.path not in back}
 
 
 def _used(trimming: Trimming) -> Asked | None:

@@ -14,11 +14,11 @@ from typing import BinaryIO
 
 from builder.errors import SourceError
 from builder.patterns import Patterns, exactly
-from builder.plan import LANG, PACKAGES, TASK, Plan
+from builder.plan import LANG, PACKAGES, TASK, How, Plan, is_alone, source_of
 
 _LINE = re.compile(r'\{"firkinTrace": ?"(?P<kind>module|file|library)", ?"name": ?(?P<name>"(?:[^"\\]|\\.)*")\}')
 
-_ENDS = re.compile(r"(?:/__init__)?(?:\.py|\.so|\.(?:cpython-|abi3)[\w.-]*\.so)$")
+_ENDS = re.compile(r"(?:/__init__)?(?:\.pyc?|\.so|\.(?:cpython-|abi3)[\w.-]*\.so)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +71,24 @@ def parse_trace(text: str, *, origin: str = "the log") -> Asked:
     return Asked(frozenset(names["module"]), frozenset(names["file"]), frozenset(names["library"]))
 
 
-def additions(plan: Plan, asked: Asked, keep: Iterable[str] = ()) -> list[Addition]:
+def additions(plan: Plan, asked: Asked, keep: Iterable[str] = (), *, sources: bool = False) -> list[Addition]:
     """The patterns that keep what was asked for and the plan leaves out, in order of the path.
 
-    `keep` are the patterns there are: what they match needs no other.
+    `keep` are the patterns there are: what they match needs no other. With `sources`, those of modules that come as
+    bytecode alone are among what is left out.
     """
-    dropped = {path: why for layer in plan.layers for path, why in layer.dropped.items()}
+    bare = frozenset[str]() if sources else sources_left_out(plan)
+    dropped = {path: why for layer in plan.layers for path, why in layer.dropped.items() if path not in bare}
     there = Patterns(keep, origin="keep")
     found = sorted(set(_dropped_of(asked, dropped)))
     wanted = (Addition(exactly(short_name(path)), path, dropped[path]) for path in found)
     return [one for one in wanted if not (there.lines and (there.match(one.path) or there.match(short_name(one.path))))]
+
+
+def sources_left_out(plan: Plan) -> frozenset[str]:
+    """The sources of the modules that come as bytecode alone."""
+    bytecode = (file.path for layer in plan.layers for file in layer.files if file.how is How.BYTECODE)
+    return frozenset(source_of(path) for path in bytecode if is_alone(path))
 
 
 def _dropped_of(asked: Asked, dropped: Mapping[str, str]) -> Iterator[str]:

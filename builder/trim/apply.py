@@ -11,11 +11,11 @@ from dataclasses import replace
 
 from builder.cache import Cache, key_of
 from builder.interpreter import Interpreter
-from builder.plan import TASK, How, Plan, PlannedFile, PlannedLayer
+from builder.plan import TASK, How, Plan, PlannedFile, PlannedLayer, source_of
 from builder.trace import Asked
 from builder.trim.facts import render_facts
 from builder.trim.facts_store import FactsStore
-from builder.trim.reached import Verdict
+from builder.trim.reached import SOURCELESS, Verdict
 from builder.trim.rules import Choice
 from builder.trim.version import trimming_digest
 
@@ -40,7 +40,8 @@ def trim_plan(
         from builder.trim.verdict import judge
 
         verdict = judge(plan, choice, interpreter, cache, back=back, used=used)
-        cache.write_record("reach", key, {"verdict": json.dumps([verdict.kept, verdict.dropped])})
+        text = json.dumps([verdict.kept, verdict.dropped, sorted(verdict.sourceless)])
+        cache.write_record("reach", key, {"verdict": text})
     return _applied(plan, verdict)
 
 
@@ -71,23 +72,28 @@ def _remembered(cache: Cache, key: str) -> Verdict | None:
     record = cache.record("reach", key)
     match record:
         case {"verdict": str(text)}:
-            kept, dropped = json.loads(text)
-            return Verdict({path: (why, via) for path, (why, via) in kept.items()}, dropped)
+            kept, dropped, bare = json.loads(text)
+            return Verdict({path: (why, via) for path, (why, via) in kept.items()}, dropped, frozenset(bare))
     return None
 
 
 def _applied(plan: Plan, verdict: Verdict) -> Plan:
     layers = []
     rest: list[PlannedFile] = []
+    gone_of = {**verdict.dropped, **dict.fromkeys(verdict.sourceless, SOURCELESS)}
     for layer in plan.layers:
         files = []
         for file in layer.files:
-            if file.path in verdict.dropped:
+            if file.path in gone_of:
                 rest.append(file)
+            elif file.how is How.BYTECODE and (source := source_of(file.path)) in verdict.sourceless:
+                why, via = verdict.kept[source]
+                files.append(replace(file, path=f"{source}c", why=why, via=via))
             elif cause := verdict.kept.get(file.path):
                 files.append(replace(file, why=cause[0], via=cause[1]))
             else:
                 files.append(file)
-        gone = {file.path: verdict.dropped[file.path] for file in layer.files if file.path in verdict.dropped}
+        files.sort(key=lambda file: file.path)
+        gone = {file.path: gone_of[file.path] for file in layer.files if file.path in gone_of}
         layers.append(PlannedLayer(layer.name, tuple(files), {**layer.dropped, **gone}))
     return replace(plan, layers=tuple(layers), rest=tuple(rest))

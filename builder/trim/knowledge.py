@@ -30,6 +30,7 @@ class Row:
                `count = false` by the function itself
     names      strings in `when` name modules, or with `count = false` they do not
     decodes    `when` decodes by names found in its data: all codecs stay; with `count = false` it does not
+    sources    `when` reads sources of modules: with `count = false` none but the function's
     selected   files that `files` match stay where their `{name}` is among the services that code asks for
     unneeded   files that `files` match go, unless one of `unless` is kept
     """
@@ -46,7 +47,7 @@ class Row:
     origin: str
 
 
-_KINDS = frozenset({"start", "reaches", "optional", "waits", "names", "decodes", "selected", "unneeded"})
+_KINDS = frozenset({"start", "reaches", "optional", "waits", "names", "decodes", "sources", "selected", "unneeded"})
 _LISTS = ("when", "modules", "files", "unless", "asks")
 
 

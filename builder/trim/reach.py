@@ -16,6 +16,7 @@ from builder.trim.knowledge import Row, matches
 from builder.trim.reached import Cause, Reached
 from builder.trim.reader import FALLBACK, MAIN
 from builder.trim.rules import DEPENDENCIES, FUNCTION, STDLIB
+from builder.trim.sourceless import READERS
 
 ENCODINGS = "encodings"
 
@@ -70,6 +71,7 @@ class Walk:
             ):
                 self.all_codecs(Cause(f"{row.why}:", path))
         self.drain()
+        self.found.own = self.found.kept.keys() - self._full
         return self.found
 
     def drain(self) -> None:
@@ -247,6 +249,8 @@ class Walk:
                 self.found.traits.setdefault(trait, module.path)
         if all(row.count for row in self.rows_of(module, "decodes")):
             self._asking.append((facts.mentions, frozenset(one.module for one in facts.imports)))
+        if READERS & facts.mentions and all(row.count for row in self.rows_of(module, "sources")):
+            self.found.source_readers.add(FUNCTION if module.scope == FUNCTION else module.name)
         self.found.strings |= facts.strings
         self.found.services |= facts.services
         self.found.libraries |= facts.libraries

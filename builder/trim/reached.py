@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from builder.trim.knowledge import Row
 
+SOURCELESS = "its bytecode is there, and nothing reads its source"
+
 
 @dataclass(frozen=True, slots=True)
 class Cause:
@@ -33,6 +35,8 @@ class Reached:
     openers: set[str] = field(default_factory=set)  # paths of modules that open shared libraries
     traits: dict[str, str] = field(default_factory=dict)  # of the function and dependencies: trait → path
     rows: "dict[Row, str]" = field(default_factory=dict)  # rows with files that apply, and the path that made them
+    own: set[str] = field(default_factory=set)  # paths that nothing but firkin's runtime reaches
+    source_readers: set[str] = field(default_factory=set)  # modules that read sources; FUNCTION for the function's
 
     def chain(self, path: str) -> list[tuple[str, Cause]]:
         """The way from a root to a kept module: paths and causes, the root first."""
@@ -45,7 +49,11 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of the files of a plan: causes of the kept, as (why, via), and reasons of the dropped, by path."""
+    """What becomes of the files of a plan: causes of the kept, as (why, via), and reasons of the dropped, by path.
+
+    Of the `sourceless` among the kept, bytecode stands for the source.
+    """
 
     kept: Mapping[str, tuple[str, str]]
     dropped: Mapping[str, str]
+    sourceless: frozenset[str] = frozenset()

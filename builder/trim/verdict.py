@@ -8,7 +8,7 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from builder.cache import Cache
 from builder.interpreter import Interpreter
 from builder.libraries import OPENED
 from builder.patterns import Patterns
-from builder.plan import LANG, PACKAGES, RUNTIME, TASK, How, Plan, PlannedFile
+from builder.plan import LANG, PACKAGES, RUNTIME, TASK, How, Plan, PlannedFile, source_of
 from builder.trace import Asked
 from builder.trim.distributions import find_distributions
 from builder.trim.facts_store import FactsStore, planned_paths
@@ -28,6 +28,7 @@ from builder.trim.reach import Walk
 from builder.trim.reached import Cause, Reached, Verdict
 from builder.trim.rules import DEPENDENCIES, FUNCTION, STDLIB, Choice
 from builder.trim.rules import RUNTIME as RUNTIME_SCOPE
+from builder.trim.sourceless import sourceless
 
 LOADER = "the program loader"
 MAX_FIRST_LINE = 256  # BINPRM_BUF_SIZE: the kernel reads no more of it
@@ -61,7 +62,7 @@ def judge(
     starts = [
         *handler_roots(plan.handler, index, distributions),
         *((script.path, Cause("may be run by the function")) for script in scripts if used is None),
-        *_roots(files, choice, back),
+        *(asked := list(_roots(files, choice, back))),
         *_used(files, index, used),
         *(_all_dependencies(index) if plan.foundation and plan.foundation.has_packages and used is None else ()),
     ]
@@ -70,7 +71,9 @@ def judge(
     judged = _Judged(files, index, reached, store, traced=used is not None)
     verdict = judged.verdict(Leftovers(reached, index, rows, distributions), dict(own + starts))
     store.save()
-    return verdict
+    compiled = {source_of(path) for path, file in files.items() if file.how is How.BYTECODE}
+    found = (module for module in index.by_path.values() if module.path in compiled)
+    return replace(verdict, sourceless=frozenset(sourceless(found, reached, dict(asked), traced=used is not None)))
 
 
 def _scripts(files: Iterable[PlannedFile], known: Collection[str]) -> Iterable[Module]:
@@ -184,7 +187,7 @@ class _Judged:
                 self._judge(path, leftovers, kept, dropped)
         self._judge_libraries(libraries, leftovers, kept, dropped)
         for file in bytecode:
-            source = _source_of(file.path)
+            source = source_of(file.path)
             if source in dropped:
                 dropped[file.path] = dropped[source]
         return Verdict({path: (cause.why, cause.via) for path, cause in kept.items()}, dropped)
@@ -260,8 +263,3 @@ class _Judged:
         if owner:
             return next((opener for opener in self.reached.openers if opener in owner.files), "")
         return ""
-
-
-def _source_of(path: str) -> str:
-    folder, _, name = path.rpartition("/__pycache__/")
-    return f"{folder}/{name.split('.')[0]}.py"

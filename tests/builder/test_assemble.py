@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,14 @@ def test_a_handler_that_does_not_compile_is_an_error_and_another_module_is_not(b
     with pytest.raises(FunctionSyntaxError, match=r"app\.py, line 2: ") as caught:
         bench.build(bench.plan(bench.file("app.py", "x = 1\ny = = 2\n")))
     assert sys.version.split()[0] in caught.value.hint
+
+
+def test_a_module_that_does_not_compile_comes_as_source_where_bytecode_would_be_alone(bench, tmp_path):
+    """Else nothing of it would be there, and importing it would fail for another reason than its syntax."""
+    files = [bench.file("a.py", "x = 1\n"), bench.file("b.py", "{{ x }} y\n")]
+    alone = [replace(file, path=f"{file.path}c", how=How.BYTECODE) for file in files]
+    unpack(bench.build(bench.plan(bench.file("app.py", ""), *alone)).image, tmp_path / "out")
+    assert {file.name for file in (tmp_path / "out/var/task").glob("*.py*")} == {"a.pyc", "b.py", "app.py"}
 
 
 def test_each_way_of_making_a_file_is_done(bench, tmp_path):

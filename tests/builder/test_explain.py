@@ -41,6 +41,17 @@ def test_a_file_comes_with_the_chain_from_the_handler(asked: str) -> None:
     )
 
 
+def test_a_module_that_comes_as_bytecode_alone_is_found_and_leads_on() -> None:
+    """By its name, and as a step of a chain; where its source is, is told as well."""
+    kept = {
+        "opt/python/a.pyc": Kept("dependencies", "used by the sample events"),
+        "opt/python/b.pyc": Kept("dependencies", "imported by", "opt/python/a.py"),
+    }
+    text = render(explain("b", Reasons(kept, {"opt/python/b.py": "its bytecode is there"})))
+    assert "imported by opt/python/a.pyc\n  used by the sample events\n" in text
+    assert "opt/python/b.py is not in the image\n  left out: its bytecode is there\n" in text
+
+
 def test_modules_that_import_each_other_end_the_chain() -> None:
     """A circle is told once."""
     (answer,) = explain("ring.a", REASONS)

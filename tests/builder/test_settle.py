@@ -141,6 +141,18 @@ def test_traced_keeps_what_the_events_used(built):
     """Modules of other paths of the function stay out, though they are reachable; what was used is there."""
     app = "def handler(event, context):\n    if event == 1:\n        import wave\n    else:\n        import colorsys"
     result = built(app, 1, trim="traced")
-    assert has(result, "wave.py")
-    assert not has(result, "colorsys.py")
+    assert has(result, "wave.pyc")
+    assert not has(result, "wave.py")
+    assert not has(result, "colorsys.pyc")
     assert has(built(app, 1), "colorsys.py")
+
+
+def test_traced_brings_a_source_back_that_an_event_reads(built):
+    """A module that comes as bytecode alone is told from its text, whoever asks for it."""
+    app = (
+        "import wave, inspect\ndef handler(event, context):\n"
+        "    return len(getattr(inspect, event.replace('-', ''))(wave)) > 9"
+    )
+    result = built(app, "get-source", trim="traced")
+    assert has(result, "wave.py")
+    assert len(result.rounds) == 1

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.errors import SourceError
-from builder.plan import Plan, PlannedLayer
+from builder.plan import How, Plan, PlannedFile, PlannedLayer
 from builder.trace import Asked, additions, module_name, parse_trace, read_log, short_name
 
 STDLIB = "var/lang/lib/python3.11"
@@ -75,6 +76,15 @@ def test_any_name_comes_back(name: str) -> None:
 def test_what_was_asked_for_and_left_out_becomes_a_pattern(asked: Asked, patterns: list[str]) -> None:
     """A module by its name, a file by its path, a listed folder by the files in it, a library by its file name."""
     assert [one.pattern for one in additions(PLAN, asked)] == patterns
+
+
+def test_a_module_that_is_there_as_bytecode_is_not_left_out() -> None:
+    """It was used and found; only who reads its source misses anything."""
+    bytecode = PlannedFile("opt/python/pkg/other.pyc", "other.py", "reached", How.BYTECODE)
+    plan = replace(PLAN, layers=(PlannedLayer("all", (bytecode,), DROPPED),))
+    asked = Asked(modules=frozenset({"pkg.other"}))
+    assert additions(plan, asked) == []
+    assert [one.path for one in additions(plan, asked, sources=True)] == ["opt/python/pkg/other.py"]
 
 
 def test_what_is_kept_already_needs_no_pattern() -> None:

@@ -42,7 +42,8 @@ class Synthetic:
     """One image, walked from `handler`."""
 
     def __init__(self, files: Mapping[str, str], *, handler: str, rows: str, native: Mapping[str, set[str]]) -> None:
-        self.files = {long(path): source for path, source in files.items()}
+        self.paths = {path: long(path) for path in files}
+        self.files = {self.paths[path]: source for path, source in files.items()}
         self.index = Index(find_modules(self.files, ROOTS))
         self.rows = parse_rows(rows, "test.toml")
         self.native = native
