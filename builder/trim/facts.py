@@ -6,6 +6,9 @@ What they mean for an image is decided elsewhere (`reach`). This module holds th
 
 from dataclasses import dataclass, fields
 
+FALLBACK = "except"  # the first guard of an import in a handler of ImportError; what was tried follows
+MAIN = "main()"  # the guard of what a module imports when it is run as a program
+
 
 @dataclass(frozen=True, slots=True)
 class Import:

@@ -9,12 +9,11 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 
 from builder.trim.distributions import Distribution
-from builder.trim.facts import Facts, Import
+from builder.trim.facts import FALLBACK, MAIN, Facts, Import
 from builder.trim.hints import asks_for_services, follow_hints, follow_strings
 from builder.trim.index import Index, Module
 from builder.trim.knowledge import Row, matches
 from builder.trim.reached import Cause, Reached
-from builder.trim.reader import FALLBACK, MAIN
 from builder.trim.rules import DEPENDENCIES, FUNCTION, STDLIB
 from builder.trim.sourceless import READERS
 

@@ -7,7 +7,10 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-READERS = ("binaries.py", "conditions.py", "facts.py", "native.py", "reader.py")  # what facts depend on
+READERS = (
+    "binaries.py", "calls.py", "conditions.py", "facts.py", "lines.py", "native.py", "notes.py", "reader.py",
+    "words.py",
+)  # fmt: skip  # what facts depend on
 _FOLDER = Path(__file__).parent
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.trim.facts import Facts, Import, parse_facts, render_facts
-from builder.trim.reader import FALLBACK, MAIN, NOT_ASCII, read_facts, read_lines
+from builder.trim.facts import FALLBACK, MAIN, Facts, Import, parse_facts, render_facts
+from builder.trim.lines import read_lines
+from builder.trim.reader import NOT_ASCII, read_facts
 
 VERSION = (3, 11)
 
