@@ -208,12 +208,13 @@ def function(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def run_image(commands: Path) -> Callable[..., Path]:
-    """Return `run_image(folder, code, cache)`, which builds a function's image, unproven, and gives its layout."""
+    """Return `run_image(folder, code, cache, *options)`: builds a function's image, unproven, and gives its layout."""
 
-    def make(folder: Path, code: str, cache: Path) -> Path:
+    def make(folder: Path, code: str, cache: Path, *options: str) -> Path:
         source = write_function(folder / "fn", code, events={})
         output = folder / "image"
-        done = run([commands / "build-image", source, "-q", "--no-prove", "-o", f"oci:{output}"], cache=cache)
+        command = [commands / "build-image", source, "-q", "--no-prove", "-o", f"oci:{output}", *options]
+        done = run(command, cache=cache)
         assert done.code == 0, done.err
         return output
 

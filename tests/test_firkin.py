@@ -371,7 +371,7 @@ def test_what_run_cannot_do(commands, warm_cache, function, build_image, tmp_pat
 
 def test_extensions_of_an_image_are_started(run_image, warm_cache, serve, invoke, tmp_path):
     """And it says so; an option leaves them out."""
-    plain = run_image(tmp_path, CODE.replace("import helper", ""), warm_cache)
+    plain = run_image(tmp_path, CODE.replace("import helper", ""), warm_cache, "--trim", "safe")  # the agent needs more
     image = write_image_with_agent(plain, tmp_path / "more")
     serving = serve(f"oci:{image}")
     assert invoke(serving.port, '"fail"').returncode == 11

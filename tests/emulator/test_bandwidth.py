@@ -1,11 +1,17 @@
 """How fast a stream may go: Lambda's bucket, and who holds a stream back."""
 
 import asyncio
+import contextlib
+import http.client
+import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.bandwidth import BURST_BYTES, RATE_BYTES_S, Bucket, Valve, take
+
+SLACK_BYTES = 256 * 1024  # one piece of the runtime's stream, which is read whole, and the framing
 
 
 def test_the_burst_is_free_and_the_rest_waits():
@@ -69,3 +75,29 @@ def test_without_a_limit_only_the_caller_holds():
     valve.set_behind(behind=True)
     valve.set_behind(behind=False)
     assert tap.said == ["pause", "resume"]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "flags", "path", "headers"),
+    [
+        ("streams", [], "/2021-11-15/functions/function/response-streaming-invocations", {}),
+        ("web", ["--http"], "/", {"x-wish": "flood", "x-mib": "7", "x-type": "text/plain"}),
+    ],
+    ids=["Invoke API", "HTTP mode"],
+)
+def test_at_no_moment_a_caller_has_more_than_is_allowed(program, runtime, flags, path, headers):
+    """A stream of 7 MiB with the option, in both modes: all of it comes, and none of it too early.
+
+    However slow the machine is, that only brings the pieces later.
+    """
+    own = program(runtime, "--limit-bandwidth", *flags)
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", own.port, timeout=60)) as connection:
+        began_s = time.monotonic()
+        connection.request("POST", path, b"7", headers)
+        received = 0
+        with connection.getresponse() as response:
+            while piece := response.read1(1 << 16):
+                received += len(piece)
+                allowed = BURST_BYTES + RATE_BYTES_S * (time.monotonic() - began_s)
+                assert received <= allowed + SLACK_BYTES
+    assert received >= 7 << 20

@@ -91,7 +91,8 @@ def look(host):
 
 @pytest.fixture(scope="session")
 def image_folder(tmp_path_factory: pytest.TempPathFactory, warm_cache: Path, run_image: Callable) -> Path:
-    return run_image(tmp_path_factory.mktemp("does"), DOES, warm_cache)
+    # Whole: extensions of the tests use the image's Python, too.
+    return run_image(tmp_path_factory.mktemp("does"), DOES, warm_cache, "--trim", "safe")
 
 
 @pytest.fixture(scope="session")
