@@ -32,6 +32,7 @@ class Console:
     _waiting: str = ""  # the name of a group that has no line yet
     _open: bool = False
     _status: "Status | None" = None  # the spinner of the step at work
+    _step: str = ""  # and its name
 
     def say(self, text: str) -> None:
         """A line about progress."""
@@ -52,6 +53,13 @@ class Console:
     def mention(self, text: str) -> None:
         """A line about this run that is always shown, such as of a cache that had to heal."""
         complain(render_annotation("warning", text) if self.github else f"warning: {text}")
+
+    def at_event(self, number: int, total: int) -> None:
+        """Which sample event is at work, from 1: beside the spinner of the step, else a detail."""
+        if self._status is not None:
+            self._status.update(f"{self._step}: event {number} of {total} …")
+        else:
+            self.detail(f"event {number} of {total}")
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -80,7 +88,7 @@ class Console:
         from rich.console import Console as Terminal
 
         with Terminal(stderr=True).status(f"{name} …") as status:
-            self._status = status
+            self._status, self._step = status, name
             try:
                 yield
             finally:

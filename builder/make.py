@@ -134,7 +134,7 @@ def _prove(
         return "not proven", (), ""
     from builder.prove import prove
 
-    return _told(prepared, prove(assembled.image, prepared.events, cache), console)
+    return _told(prepared, prove(assembled.image, prepared.events, cache, watch=console.at_event), console)
 
 
 def _settle(prepared: Prepared, whole: Plan, cache: Cache, console: Console) -> "Settled":

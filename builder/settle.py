@@ -92,7 +92,7 @@ class Trimming:
 
     def run(self, *prepares: Prepare) -> list[Ran]:
         """Run each of them, at the same time, with all events."""
-        return run_all(prepares, self.events, method=self.method)
+        return run_all(prepares, self.events, method=self.method, watch=self.console.at_event)
 
     def key(self) -> str:
         """What the rounds depend on, and nothing else."""

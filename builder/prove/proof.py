@@ -17,7 +17,7 @@ from builder.oci import Image
 from builder.project import Event
 from builder.prove.foreign import NATIVE, runner_of
 from builder.prove.rootfs import DESCRIPTIONS, Runnable, best_method, runnable
-from builder.prove.runs import TIMEOUT_S, Ran, hint_of, run_all
+from builder.prove.runs import TIMEOUT_S, Ran, Watch, hint_of, run_all
 from builder.prove.start import Start
 
 SHOWN_CHARS = 2000  # of a payload
@@ -60,8 +60,9 @@ class Proof:
 
 
 def prove(
-    image: Image, events: Sequence[Event], cache: Cache, *, method: str | None = None, timeout_s: float = TIMEOUT_S
-) -> Proof:
+    image: Image, events: Sequence[Event], cache: Cache, *,
+    method: str | None = None, watch: Watch = lambda *_: None, timeout_s: float = TIMEOUT_S,
+) -> Proof:  # fmt: skip
     """Run the image with the events; without events, prove that it starts. `timeout_s` is for each event.
 
     Raises ProofError, with the log of the run, when an answer is not as it should be; what `runnable` raises passes.
@@ -75,13 +76,14 @@ def prove(
         name=str(image.digest),
         method=method,
         by="" if runner == NATIVE else runner,
+        watch=watch,
         timeout_s=timeout_s,
     )
 
 
 def prove_program(
     prepare: Callable[[], AbstractContextManager[Runnable]], events: Sequence[Event], cache: Cache, *,
-    name: str, method: str, by: str = "", timeout_s: float = TIMEOUT_S,
+    name: str, method: str, by: str = "", watch: Watch = lambda *_: None, timeout_s: float = TIMEOUT_S,
 ) -> Proof:  # fmt: skip
     """The same for whatever `prepare` makes runnable.
 
@@ -96,7 +98,7 @@ def prove_program(
     )
     if cache.record("proofs", key) is not None:
         return Proof(method, (), remembered=True, emulator=by)
-    (ran,) = run_all([prepare], events, method=method, timeout_s=timeout_s)
+    (ran,) = run_all([prepare], events, method=method, watch=watch, timeout_s=timeout_s)
     answers = judged(events, ran, method)
     raise_for(answers, method)
     cache.write_record("proofs", key, {"answers": len(answers)})

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import emulator
@@ -23,6 +24,8 @@ LOG_LIMIT_BYTES = 64 << 20  # of a run that is traced, which logs a line for eac
 
 Ran = Sequence[emulator.Outcome] | Start
 
+
+Watch = Callable[[int, int], None]  # is told which event is at work, from 1, and of how many
 
 Prepare = Callable[[], AbstractContextManager[Runnable]]
 
@@ -42,30 +45,53 @@ def with_more(
 
 
 def run_all(
-    prepares: Sequence[Prepare], events: Sequence[Event], *, method: str, timeout_s: float = TIMEOUT_S
+    prepares: Sequence[Prepare], events: Sequence[Event], *, method: str, watch: Watch, timeout_s: float = TIMEOUT_S
 ) -> list[Ran]:
     """Run what each of them prepares with all events, at the same time; without events, start it.
 
+    `watch` is told of the event that the slowest of them is at.
     Raises ProofError when the emulator cannot run it; what preparing raises passes.
     """
     with ExitStack() as stack:
         programs = [stack.enter_context(prepare()) for prepare in prepares]
         try:
-            return asyncio.run(_all(programs, events, timeout_s))
+            return asyncio.run(_all(programs, events, _Slowest(len(programs), len(events), watch), timeout_s))
         except (emulator.EmulatorError, OSError) as error:
             raise ProofError(f"proving the image: {error}", hint=hint_of(method)) from error
 
 
-async def _all(programs: Sequence[Runnable], events: Sequence[Event], timeout_s: float) -> list[Ran]:
-    return list(await asyncio.gather(*(_one(program, events, timeout_s) for program in programs)))
+class _Slowest:
+    """Tells who watches of the event that the slowest of several runs is at."""
+
+    def __init__(self, runs: int, events: int, watch: Watch) -> None:
+        self._at = [0] * runs
+        self._events = events
+        self._watch = watch
+
+    def begin(self, run: int) -> None:
+        """One more event of a run begins."""
+        before = min(self._at)
+        self._at[run] += 1
+        if min(self._at) > before:
+            self._watch(min(self._at), self._events)
 
 
-async def _one(program: Runnable, events: Sequence[Event], timeout_s: float) -> Ran:
+async def _all(programs: Sequence[Runnable], events: Sequence[Event], slowest: _Slowest, timeout_s: float) -> list[Ran]:
+    begins = (partial(slowest.begin, run) for run in range(len(programs)))
+    runs = (_one(program, events, begin, timeout_s) for program, begin in zip(programs, begins, strict=True))
+    return list(await asyncio.gather(*runs))
+
+
+async def _one(program: Runnable, events: Sequence[Event], begin: Callable[[], None], timeout_s: float) -> Ran:
     settings = settings_for(program, timeout_s=timeout_s, log_limit_bytes=LOG_LIMIT_BYTES)
     if not events:
         return await start(settings, timeout_s=timeout_s)
     async with emulator.Emulator(settings, log=lambda _: None) as running:
-        return [await running.invoke(event.body) for event in events]
+        outcomes = []
+        for event in events:
+            begin()
+            outcomes.append(await running.invoke(event.body))
+        return outcomes
 
 
 def settings_for(

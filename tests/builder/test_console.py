@@ -39,6 +39,20 @@ def test_a_closed_stderr_is_no_reason_to_use_stdout(capsys, monkeypatch):
     assert capsys.readouterr().out == ""
 
 
+def test_the_event_at_work_is_shown_beside_the_spinner(monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    console = Console()
+    with console.step("prove"):
+        console.at_event(2, 3)
+        assert console._status.status == "prove: event 2 of 3 …"
+
+
+def test_without_a_terminal_the_event_at_work_is_a_detail(capsys):
+    Console().at_event(1, 3)
+    Console(verbose=True).at_event(2, 3)
+    assert capsys.readouterr().err == "  event 2 of 3\n"
+
+
 def test_steps_are_timed_in_their_order():
     console = Console(quiet=True)
     for name in ("read", "plan"):
