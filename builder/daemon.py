@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from builder.disk import disk
 from builder.errors import BaseError, DockerError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def load(archive: Path, reference: str, *, ids: Collection[str]) -> None:
             found = str(client.images.get(reference).id)
         except (DockerException, OSError) as error:  # a lost connection is an OSError, by requests
             raise DockerError(
-                f"loading {reference} into the Docker Engine: {_reason(error)}", hint="See the engine's log."
+                f"loading {reference} into the Docker Engine: {_reason(error)}", hint=_advice(error)
             ) from error
     if found not in ids:
         raise DockerError(
@@ -99,10 +100,11 @@ def save(image: str, archive: Path) -> None:
     with _client("name the base in another way") as client, archive.open("xb") as file:
         try:
             for piece in client.images.get(image).save(chunk_size=CHUNK_BYTES):
-                file.write(piece)
-        except DockerException as error:
+                with disk(f"writing {archive}"):
+                    file.write(piece)
+        except (DockerException, OSError) as error:
             raise DockerError(
-                f"saving {image} from the Docker Engine: {_reason(error)}", hint="See the engine's log."
+                f"saving {image} from the Docker Engine: {_reason(error)}", hint=_advice(error)
             ) from error
 
 
@@ -133,18 +135,35 @@ def build_context(context: BinaryIO, reference: str, *, platform: str, say: Call
                 if "error" in line:
                     raise DockerError(
                         f"building {reference} by the Docker Engine: {str(line['error']).strip()}",
-                        hint="The engine's log is above; --dockerfile prints what it was given.",
+                        hint=_full(str(line["error"]))
+                        or "The engine's log is above; --dockerfile prints what it was given.",
                         details="\n".join(log[-LOG_LINES:]),
                     )
             return image or str(client.images.get(reference).id)
         except (DockerException, OSError) as error:
             raise DockerError(
-                f"building {reference} by the Docker Engine: {_reason(error)}", hint="See the engine's log."
+                f"building {reference} by the Docker Engine: {_reason(error)}", hint=_advice(error)
             ) from error
 
 
 def _reason(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def _advice(error: Exception) -> str:
+    """What to do about an engine that did not carry out what it was asked."""
+    if isinstance(error, OSError):  # requests' errors are, its APIError too, which is an answer and no lost connection
+        response = getattr(error, "response", None)
+        if response is None:
+            return "The engine went away, or broke off: see whether it runs (docker info), and begin again."
+    return _full(str(error)) or "See the engine's log."
+
+
+def _full(text: str) -> str:
+    """Advice where the engine says that its disk is full, else ""."""
+    if "no space left on device" not in text.lower():
+        return ""
+    return "The engine's disk is full: docker system df says of what, docker system prune frees what nothing uses."
 
 
 def _system_reason(error: BaseException) -> str:

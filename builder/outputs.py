@@ -64,9 +64,16 @@ def parse_output(text: str, *, origin: str = "--output") -> Output:
     if kind not in KINDS or (kind == "docker") != (not target) or (colon and not target) or "\0" in target:
         raise OutputError(
             f"reading {origin}: {text!r} is none of oci:DIR, tar:FILE, docker, rootfs:DIR, layers:DIR, zip:FILE",
-            hint="For example -o tar:image.tar.",
+            hint=f"For example -o {_meant(text)}.",
         )
     return Output(kind, target)
+
+
+def _meant(text: str) -> str:
+    """What somebody who named a place without its kind may have meant."""
+    if ":" in text or not text.strip("./"):
+        return "tar:image.tar"
+    return f"{next((kind for kind in ('tar', 'zip') if text.endswith(f'.{kind}')), 'oci')}:{text}"
 
 
 def parse_reference(text: str, *, origin: str = "--tag") -> tuple[str, str]:

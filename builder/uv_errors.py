@@ -101,6 +101,11 @@ _CAUSES: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             "Loosen or correct one of those that uv names.",
         ),
         (
+            r"invalid peer certificate",
+            "the certificate of the package index is not trusted",
+            "With an authority of its own, as behind a proxy: name the file of its certificates in SSL_CERT_FILE.",
+        ),
+        (
             r"(?:error sending request|dns error|tcp connect error|client error \(Connect\))",
             "the package index could not be reached",
             "Check the network and uv's index settings; a build whose dependencies are cached needs neither.",

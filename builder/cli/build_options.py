@@ -13,10 +13,20 @@ from builder.cli.grouped import GroupedOption
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+PLATFORMS = ("linux/amd64", "linux/arm64")
+
 
 def _group(title: str) -> "partial[Callable[[FC], FC]]":
     """`click.option` for a group."""
     return partial(click.option, cls=GroupedOption, group=title)
+
+
+def _platforms(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what no function on Lambda runs on, before anything is looked at."""
+    for value in values:
+        if value.removesuffix("/v8") not in PLATFORMS:
+            raise click.BadParameter(f"{value!r} is none of Lambda's platforms, {' and '.join(PLATFORMS)}.")
+    return values
 
 
 _function = _group("The function")
@@ -70,6 +80,7 @@ OPTIONS = (
         multiple=True,
         metavar="OS/ARCH",
         envvar="BUILD_IMAGE_PLATFORM",
+        callback=_platforms,
         help="linux/amd64 or linux/arm64; else the base's, with --base host this machine's. Repeatable: an image each.",
     ),
     _image(

@@ -8,6 +8,7 @@ import csv
 import hashlib
 import os
 import re
+import ssl
 import stat
 import subprocess
 import zipfile
@@ -16,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from builder import dependencies
 from builder.cache import Cache
@@ -441,6 +443,23 @@ def test_an_index_that_refuses_is_named(write, refused, httpserver, tmp_path: Pa
     assert "the package index refused: 401 Unauthorized" in str(error)
     assert "credentials" in error.hint
     assert "s3cret" not in error.details
+
+
+def test_an_index_with_a_certificate_of_its_own_authority_is_told(write, refused, tmp_path: Path):
+    """As behind the proxy of a company; the hint names the variable that helps."""
+    key, certificate = tmp_path / "tls.key", tmp_path / "tls.crt"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=index", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with HTTPServer(ssl_context=context) as index:
+        folder = write({"requirements.txt": f"--index-url {index.url_for('/simple')}\nidna"})
+        error = refused(folder, UV_CACHE_DIR=str(tmp_path / "uv"), UV_HTTP_RETRIES="0")
+    assert "the certificate of the package index is not trusted" in str(error)
+    assert "SSL_CERT_FILE" in error.hint
 
 
 def test_an_index_that_never_answers_is_given_up(write, refused, monkeypatch: pytest.MonkeyPatch):

@@ -55,6 +55,22 @@ def test_any_other_text_is_refused_with_where_it_came_from(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("dist/x", "-o oci:dist/x"),
+        ("./x.tar", "-o tar:./x.tar"),
+        ("x.zip", "-o zip:x.zip"),
+        ("elf:x", "-o tar:image.tar"),
+        ("..", "-o tar:image.tar"),
+    ],
+)
+def test_a_place_without_its_kind_is_told_the_kind_it_may_be(text, hint):
+    with pytest.raises(OutputError) as caught:
+        parse_output(text)
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
     ("text", "name", "tag"),
     [
         ("hello", "hello", "latest"),

@@ -126,6 +126,11 @@ OBSERVED = [
         "credentials",
     ),
     (
+        "  cause: error sending request for url\n  cause: invalid peer certificate: UnknownIssuer",
+        "the certificate of the package index is not trusted",
+        "SSL_CERT_FILE",
+    ),
+    (
         "error: Failed to fetch: http://h/\n  cause: error sending request for url\n  cause: tcp connect error",
         "the package index could not be reached",
         "Check the network",

@@ -7,9 +7,11 @@ one line of it.
 
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +23,8 @@ from builder.oci.jsons import Fields
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 _ABSENT: Final = ("credentials not found", "no credentials", "not logged in")  # helpers' words for "I have none"
 _SHOWN_CHARS: Final = 200
+_MAX_ANSWER_BYTES: Final = 256 * 1024  # tokens of clouds have some thousands
+_READ_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def ask_helper(name: str, server: str, *, seconds: float, environment: Mapping[s
 
 
 def _run(program: str, server: str, seconds: float, environment: Mapping[str, str]) -> tuple[int, bytes]:
-    """Run a helper in a session of its own, so that all it has started ends with it."""
+    """Run a helper in a session of its own, so that all it has started ends with it; what it prints is bounded."""
     process = subprocess.Popen(
         [program, "get"],
         stdin=subprocess.PIPE,
@@ -71,10 +75,12 @@ def _run(program: str, server: str, seconds: float, environment: Mapping[str, st
         env=dict(environment),
         start_new_session=True,
     )
+    deadline = time.monotonic() + seconds
     with process:
         try:
-            output, _ = process.communicate(server.encode(), timeout=seconds)
-        except subprocess.TimeoutExpired as error:
+            output = _exchange(process, server, deadline)
+            process.wait(max(deadline - time.monotonic(), 0))
+        except (TimeoutError, subprocess.TimeoutExpired) as error:
             _end(process)
             raise AccessError(
                 f"asking {program!r} for the credentials of {server!r}: no answer in {seconds:g} s; "
@@ -84,6 +90,28 @@ def _run(program: str, server: str, seconds: float, environment: Mapping[str, st
             _end(process)
             raise
     return process.returncode, output
+
+
+def _exchange(process: "subprocess.Popen[bytes]", server: str, deadline: float) -> bytes:
+    """Ask, and read the answer to its end. Raises TimeoutError, AccessError for more than any answer has."""
+    if process.stdin is None or process.stdout is None:  # both are pipes
+        return b""
+    with suppress(BrokenPipeError), process.stdin as stdin:
+        stdin.write(server.encode())  # every pipe holds a host's name
+    answer = b""
+    while True:
+        ready, _, _ = select.select([process.stdout], [], [], max(deadline - time.monotonic(), 0))
+        if not ready:
+            raise TimeoutError
+        piece = os.read(process.stdout.fileno(), _READ_BYTES)
+        if not piece:
+            return answer
+        answer += piece
+        if len(answer) > _MAX_ANSWER_BYTES:
+            raise AccessError(
+                f"asking {process.args[0]!r} for the credentials of {server!r}: it prints without end; "  # type: ignore[index]  # a list
+                f"run it by hand to see why"
+            )
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

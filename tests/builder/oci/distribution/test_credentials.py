@@ -214,7 +214,8 @@ def test_a_helper_without_an_entry_leaves_it_to_the_file(keyring, helper):
         ('echo \'{"Secret": "s3cret"}\'; exit 1', "it ended with 1 and said 'JSON'"),
         ("echo s3cret", "its answer is not JSON with Username and Secret"),
         ("""echo '{"Username": "s3cret"}'""", "its answer is not JSON with Username and Secret"),
-        ("head -c 9000000 /dev/zero", "its answer is not JSON with Username and Secret"),
+        ("head -c 9000 /dev/zero", "its answer is not JSON with Username and Secret"),
+        ("exec cat /dev/zero", "it prints without end; run it by hand to see why"),
     ],
 )
 def test_a_helper_that_fails_is_named(keyring, helper, script, message):
