@@ -10,7 +10,7 @@ from pathlib import Path
 from builder.elf import ElfError, read_elf, without_debug
 from builder.plan import PACKAGES
 from builder.trim.facts import Binary
-from builder.trim.native import Names, is_module, library_names, native_names, reads_certificates, relative_names
+from builder.trim.native import Names, is_module, library_names, native_names, reads_certificates
 
 MAX_NATIVE_BYTES = 1 << 30
 
@@ -28,8 +28,7 @@ def inspect(path: str, source: Path, read: Callable[[], bytes], names: Names) ->
     traits = {"certificates"} if reads_certificates(body) else set()
     if is_module(body, name):
         traits.add("module")
-    found = native_names(body, names) if "module" in traits else frozenset()
-    if "module" in traits and path.startswith(f"{PACKAGES}/"):
-        place = posixpath.dirname(path)[len(PACKAGES) + 1 :].replace("/", ".")
-        found |= relative_names(body, f"{place}.{name}" if place else name, names)
+    folder = posixpath.dirname(path)[len(PACKAGES) + 1 :] if path.startswith(f"{PACKAGES}/") else ""
+    module = f"{folder.replace('/', '.')}.{name}" if folder else name
+    found = native_names(body, names, module) if "module" in traits else frozenset()
     return Binary(frozenset(elf.needed), found, library_names(body), frozenset(traits))

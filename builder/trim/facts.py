@@ -68,6 +68,11 @@ class Binary:
     traits: frozenset[str] = frozenset()
 
 
+def render_binary(binary: Binary) -> list[list[str]]:
+    """What a file says, as JSON; the order is that of the fields."""
+    return [sorted(part) for part in (binary.needed, binary.names, binary.libraries, binary.traits)]
+
+
 _SETS = tuple(field.name for field in fields(Facts) if field.name != "imports")
 
 

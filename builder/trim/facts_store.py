@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from builder.cache import Cache, key_of
 from builder.errors import SourceError
-from builder.plan import PlannedFile, PlannedLayer
-from builder.trim.facts import Binary, Facts, parse_facts, render_facts
+from builder.plan import How, PlannedFile, PlannedLayer
+from builder.trim.facts import Binary, Facts, parse_facts, render_binary, render_facts
 from builder.trim.version import readers_digest
 
 if TYPE_CHECKING:
     from builder.trim.native import Names
+    from builder.trim.reading import Job, Readers
 
 MAX_SOURCE_BYTES = 16 << 20  # a larger module is generated data
 
@@ -46,6 +47,7 @@ class FactsStore:
     _facts: dict[str, Facts] = field(default_factory=dict)
     _binaries: dict[str, Binary] = field(default_factory=dict)
     _names: "Names | None" = None
+    _readers: "Readers | None" = None
 
     def __post_init__(self) -> None:
         """Know where each file is."""
@@ -61,16 +63,13 @@ class FactsStore:
     def _source(self, path: str) -> Facts:
         if path not in self._files:  # built into the interpreter
             return Facts()
-        file, layer = self._files[path]
+        file, _ = self._files[path]
         if not path.endswith(".py") and path.endswith(".pyc"):
             return Facts()
-        shelf = self._shelf("source", layer)
-        entry = shelf.entries.get(path)
-        if entry and entry[:2] == [file.size, file.stamp] and (known := parse_facts(entry[2])):
+        if (known := parse_facts(self._remembered("source", path))) is not None:
             return known
         found = self._read_source(path) if file.size <= MAX_SOURCE_BYTES else Facts()
-        shelf.entries[path] = [file.size, file.stamp, render_facts(found)]
-        shelf.changed = True
+        self._remember("source", path, render_facts(found))
         return found
 
     def _read_source(self, path: str) -> Facts:
@@ -90,15 +89,11 @@ class FactsStore:
         return known
 
     def _read_binary(self, path: str) -> Binary:
-        file, layer = self._files[path]
-        shelf = self._shelf("native", layer)
-        entry = shelf.entries.get(path)
-        if entry and entry[:2] == [file.size, file.stamp] and isinstance(entry[2], list):
-            return Binary(*(frozenset(part) for part in entry[2]))
+        known = self._remembered("native", path)
+        if isinstance(known, list):
+            return Binary(*(frozenset(part) for part in known))
         found = self._inspect(path)
-        parts = [sorted(part) for part in (found.needed, found.names, found.libraries, found.traits)]
-        shelf.entries[path] = [file.size, file.stamp, parts]
-        shelf.changed = True
+        self._remember("native", path, render_binary(found))
         return found
 
     def _inspect(self, path: str) -> Binary:
@@ -108,6 +103,43 @@ class FactsStore:
         self._names = self._names or Names(self.names)
         file, _ = self._files[path]
         return inspect(path, Path(file.source), lambda: self.read(path), self._names)
+
+    def ahead(self, paths: Iterable[str]) -> None:
+        """Read what is not known of many files at once, if there is much."""
+        jobs = [job for path in paths if (job := self._job(path))]
+        if not jobs:
+            return
+        from builder.trim.reading import Readers
+
+        self._readers = self._readers or Readers(self.version, self.names)
+        for job, found in self._readers.read(jobs):
+            self._remember(job.kind, job.path, found)
+
+    def _job(self, path: str) -> "Job | None":
+        """What there is to read of a file; None when it is known, or is for nobody to read."""
+        from builder.trim.reading import Job
+
+        file, _ = self._files.get(path, (None, ""))
+        kind = "source" if path.endswith(".py") else "native" if ".so" in posixpath.basename(path) else ""
+        if file is None or not kind or file.how not in {How.COPY, How.WITHOUT_DEBUG}:
+            return None
+        if kind == "source" and file.size > MAX_SOURCE_BYTES:
+            return None
+        if path in self._facts or path in self._binaries or self._remembered(kind, path) is not None:
+            return None
+        return Job(kind, path, file.source, file.size)
+
+    def _remembered(self, kind: str, path: str) -> object:
+        """What was found out about a file in its present state; None when nothing was."""
+        file, layer = self._files[path]
+        entry = self._shelf(kind, layer).entries.get(path)
+        return entry[2] if entry and entry[:2] == [file.size, file.stamp] else None
+
+    def _remember(self, kind: str, path: str, found: object) -> None:
+        file, layer = self._files[path]
+        shelf = self._shelf(kind, layer)
+        shelf.entries[path] = [file.size, file.stamp, found]
+        shelf.changed = True
 
     def read(self, path: str) -> bytes:
         """The bytes of a file. Raises SourceError."""
@@ -146,6 +178,11 @@ class FactsStore:
             if shelf.changed:
                 self.cache.write_record("facts", shelf.key, {"entries": json.dumps(shelf.entries)})
                 shelf.changed = False
+
+    def close(self) -> None:
+        """End what reads ahead."""
+        if self._readers:
+            self._readers.close()
 
 
 def planned_paths(layers: Iterable[PlannedLayer]) -> Mapping[str, PlannedFile]:

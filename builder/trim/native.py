@@ -17,12 +17,15 @@ MAX_BLOB_BYTES = 512 << 10  # of one module's joined strings; pandas' longest ha
 MIN_BLOB_CHARS = 200  # a shorter run of text is accident
 MIN_JOINED_CHARS = 4  # of a name that is looked for within joined text: shorter ones are found everywhere
 
-_ENDED = re.compile(rb"(?<=\0)[A-Za-z_][A-Za-z0-9_.]{1,150}(?=\0)")
+_ENDED = re.compile(rb"\0([A-Za-z_][A-Za-z0-9_.]{1,150}+)(?=\0)")
 _LONG = re.compile(rb"[\t\n\x20-\x7e]{%d,}" % MIN_BLOB_CHARS)
 _DOTTED = re.compile(rb"(?<![\w.])\w++(?:\.\w++)++", re.ASCII)
 _ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
-_LIBRARY = re.compile(rb"(?<=[\0/])lib[\w+-]{1,60}\.so(?:\.\d+){0,3}(?=\0)", re.ASCII)
-_NO_WORD = rb"(?<![\s`'\"(\[,:/*#=-])%s(?![\s`'\")\],:/*#=-]|\.\s)"
+_LIBRARY = re.compile(rb"lib(?<=[\0/]lib)[\w+-]{1,60}\.so(?:\.\d+){0,3}(?=\0)", re.ASCII)  # quicker: a text first
+_PRINTED = re.compile(rb"[\t\n\v\f\r\x20-\x7e]{3,}")  # the shortest dotted name
+_BEFORE_WORDS = frozenset(b" \t\n\r\f\v`'\"([,:/*#=-")
+_AFTER_WORDS = frozenset(b" \t\n\r\f\v`'\")],:/*#=-")
+_SPACES = frozenset(b" \t\n\r\f\v")
 _ALIGNMENT = 16  # of a constant array of this size: the compilers' choice on x86-64 and arm64
 _FIRST_PLAIN = 0b111  # three bytes must be there before one can be referred to
 _TEXT_SHARE = 0.9  # of the beginning, else it was no text
@@ -67,33 +70,31 @@ class Names:
         return re.compile(b"(?=(" + b"|".join(re.escape(top.encode()) for top in tops or ["\0"]) + rb")\.)")
 
 
-def native_names(body: bytes, names: Names) -> frozenset[str]:
-    """The module names that occur in the bytes of a compiled file."""
-    found = {text for match in _ENDED.finditer(body) if (text := match[0].decode()) in names.modules}
-    found |= set(_dotted(body, names))
-    if b"pyo3" in body:
-        found |= set(_joined(body, names))
-    if b"cython" in body:
-        for blob in expanded(body):
-            found |= set(_dotted(blob, names)) | set(_joined(blob, names))
-        if b"decompression failed" not in body:
-            found |= set(_joined(body, names))
-    return frozenset(found)
+def native_names(body: bytes, names: Names, module: str = "") -> frozenset[str]:
+    """The modules whose names occur in the bytes of a compiled file.
 
-
-def relative_names(body: bytes, module: str, names: Names) -> frozenset[str]:
-    """Modules of its own package that an extension module may import by a relative name, which is all that is in it.
-
-    Those in the same folder, and those of the whole package whose names are too odd to be words.
+    Of a `module` of a package also those that it may import by a relative name, which is all that is in it: modules in
+    the same folder, and those of the whole package whose names are too odd to be words.
     """
+    ended = {match[1] for match in _ENDED.finditer(body)}
+    found = {text for name in ended if (text := name.decode()) in names.modules}
+    cython = b"cython" in body
+    blobs = list(expanded(body)) if cython else []
+    printed = b"\0".join(_PRINTED.findall(body))  # neither names nor what stands beside them lies elsewhere
+    joined = cython and b"decompression failed" not in body
+    found |= set(_dotted(printed, names))
+    if b"pyo3" in body or joined:
+        found |= set(_joined(printed, names))
+    if blobs:
+        text = b"\0".join(blobs)
+        found |= set(_dotted(text, names)) | set(_joined(text, names))
     package, top = module.rpartition(".")[0], module.partition(".")[0]
-    if not package:
-        return frozenset()
-    ended = {match[0] for match in _ENDED.finditer(body)}
-    joined = b"\n".join([*_LONG.findall(body), *expanded(body)]) if b"cython" in body else b""
-    candidates = {*names.by_package.get(package, ()), *names.odd.get(top, ())}
-    lasts = {name: name.rpartition(".")[2].encode() for name in candidates}
-    return frozenset(name for name, last in lasts.items() if last in ended or last in joined)
+    if package:
+        text = b"\n".join([*_LONG.findall(printed), *blobs]) if cython else b""
+        candidates = {*names.by_package.get(package, ()), *names.odd.get(top, ())}
+        lasts = {name: name.rpartition(".")[2].encode() for name in candidates}
+        found |= {name for name, last in lasts.items() if last in ended or last in text}
+    return frozenset(found)
 
 
 def library_names(body: bytes) -> frozenset[str]:
@@ -134,12 +135,25 @@ def _longest(name: str, names: Names) -> str:
     return parent if parent in names.modules else ""
 
 
-def _joined(body: bytes, names: Names) -> Iterable[str]:
+def _joined(text: bytes, names: Names) -> Iterable[str]:
     """First parts of names within joined text, but not where they are words of a sentence."""
     for top in names.tops:
         name = top.encode()
-        if len(name) >= MIN_JOINED_CHARS and name in body and re.search(_NO_WORD % re.escape(name), body):
+        if len(name) >= MIN_JOINED_CHARS and _occurs(name, text):
             yield top
+
+
+def _occurs(name: bytes, text: bytes) -> bool:
+    """Whether a name is somewhere in the text with nothing beside it that stands beside words."""
+    at = text.find(name)
+    while at >= 0:
+        end = at + len(name)
+        before, after = text[at - 1 : at] if at else b"", text[end : end + 2]
+        is_sentence_end = after[:1] == b"." and not _SPACES.isdisjoint(after[1:])
+        if _BEFORE_WORDS.isdisjoint(before) and _AFTER_WORDS.isdisjoint(after[:1]) and not is_sentence_end:
+            return True
+        at = text.find(name, at + 1)
+    return False
 
 
 def expanded(body: bytes) -> Iterator[bytes]:
@@ -155,20 +169,19 @@ def expanded(body: bytes) -> Iterator[bytes]:
     if b"LZSS" in body:
         for at in range(0, len(body) - MIN_BLOB_CHARS, _ALIGNMENT):
             if body[at] & _FIRST_PLAIN == _FIRST_PLAIN and _TEXT.issuperset(body[at + 2 : at + 4]):
-                text = expand_lzss(body, at)
-                head = text[:MIN_BLOB_CHARS]
+                head = expand_lzss(body, at, MIN_BLOB_CHARS)[:MIN_BLOB_CHARS]
                 if len(head) == MIN_BLOB_CHARS and sum(map(_TEXT.__contains__, head)) > _TEXT_SHARE * MIN_BLOB_CHARS:
-                    yield text
+                    yield expand_lzss(body, at)
 
 
-def expand_lzss(body: bytes, at: int) -> bytes:
-    """Cython's LZSS from `at` on, as far as it gives text: where it ends is not written in the file.
+def expand_lzss(body: bytes, at: int, limit: int = MAX_BLOB_BYTES) -> bytes:
+    """Cython's LZSS from `at` on, as far as it gives text or to the limit: where it ends is not written in the file.
 
     Eight items follow a byte of flags: a plain byte, or a reference backwards of two or three bytes.
     """
     out = bytearray()
     try:
-        while len(out) < MAX_BLOB_BYTES:
+        while len(out) < limit:
             flags, at = body[at], at + 1
             for bit in range(8):
                 if flags >> bit & 1:

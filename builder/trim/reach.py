@@ -21,17 +21,20 @@ ENCODINGS = "encodings"
 
 
 class Walk:
-    """One walk. `facts` reads a module's facts when it is first reached."""
+    """One walk. `facts` reads a module's facts when it is first reached; `ahead` is told what it will be asked for."""
 
     def __init__(
         self, index: Index, facts: Callable[[Module], Facts], rows: Sequence[Row],
         distributions: Sequence[Distribution], *, traced: bool = False,
+        ahead: Callable[[Iterable[str]], None] | None = None,
     ) -> None:  # fmt: skip
         self.index = index
         self.facts = facts
         self.distributions = distributions
         self.groups = {group for dist in distributions for group in dist.groups}
         self.found = Reached()
+        self._ahead = ahead
+        self._announced: set[str] = set()
         self._traced = traced  # the roots are all that was used: only what runs when they are imported is added
         self._queue: deque[tuple[Module, bool]] = deque()
         self._full: set[str] = set()  # paths that more than the runtime's own closure reaches
@@ -76,10 +79,18 @@ class Walk:
     def drain(self) -> None:
         """Read what has been reached, until nothing new is."""
         while self._queue:
+            self._announce()
             module, self._lean = self._queue.popleft()
             if not self._lean or module.path not in self._full:
                 self._read(module)
         self._lean = False
+
+    def _announce(self) -> None:
+        """Tell all paths whose facts will be asked for, before the first of them is."""
+        if self._ahead and self._queue[0][0].path not in self._announced:
+            new = {module.path for module, _ in self._queue} - self._announced
+            self._announced |= new
+            self._ahead(new)
 
     def keep(self, module: Module, cause: Cause) -> None:
         """Keep one module, with the packages above it. In full, unless only the runtime's closure has reached it."""

@@ -7,7 +7,7 @@ remembers nothing but what files say.
 import posixpath
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -52,25 +52,35 @@ def judge(
     scripts = list(_scripts(files.values(), {module.path for module in modules}))
     names = frozenset(module.name for module in modules if module.scope in {STDLIB, DEPENDENCIES})
     rows = read_knowledge()
-    store = FactsStore(plan.layers, interpreter.version, cache, names)
-    # A shared library that is named like a module and is none is data of its package.
-    files_of_modules = [m for m in modules if not _is_plain_library(m.path) or "module" in store.binary(m.path).traits]
-    index = Index([*files_of_modules, *scripts, *_built_in(rows, files_of_modules)])
-    distributions = find_distributions(files, PACKAGES, store.read)
-    walk = Walk(index, lambda module: store.facts(module.path), rows, distributions, traced=used is not None)
-    own = list(_own_roots(index, rows))
-    starts = [
-        *handler_roots(plan.handler, index, distributions),
-        *((script.path, Cause("may be run by the function")) for script in scripts if used is None),
-        *(asked := list(_roots(files, choice, back))),
-        *_used(files, index, used),
-        *(_all_dependencies(index) if plan.foundation and plan.foundation.has_packages and used is None else ()),
-    ]
-    walk.lean(own)
-    reached = walk.run((path, cause) for path, cause in starts if path in index.by_path)
-    judged = _Judged(files, index, reached, store, traced=used is not None)
-    verdict = judged.verdict(Leftovers(reached, index, rows, distributions), dict(own + starts))
-    store.save()
+    with closing(FactsStore(plan.layers, interpreter.version, cache, names)) as store:
+        store.ahead(module.path for module in modules if _is_plain_library(module.path))
+        # A shared library that is named like a module and is none is data of its package.
+        files_of_modules = [
+            m for m in modules if not _is_plain_library(m.path) or "module" in store.binary(m.path).traits
+        ]
+        index = Index([*files_of_modules, *scripts, *_built_in(rows, files_of_modules)])
+        distributions = find_distributions(files, PACKAGES, store.read)
+        walk = Walk(
+            index,
+            lambda module: store.facts(module.path),
+            rows,
+            distributions,
+            traced=used is not None,
+            ahead=store.ahead,
+        )
+        own = list(_own_roots(index, rows))
+        starts = [
+            *handler_roots(plan.handler, index, distributions),
+            *((script.path, Cause("may be run by the function")) for script in scripts if used is None),
+            *(asked := list(_roots(files, choice, back))),
+            *_used(files, index, used),
+            *(_all_dependencies(index) if plan.foundation and plan.foundation.has_packages and used is None else ()),
+        ]
+        walk.lean(own)
+        reached = walk.run((path, cause) for path, cause in starts if path in index.by_path)
+        judged = _Judged(files, index, reached, store, traced=used is not None)
+        verdict = judged.verdict(Leftovers(reached, index, rows, distributions), dict(own + starts))
+        store.save()
     compiled = {source_of(path) for path, file in files.items() if file.how is How.BYTECODE}
     found = (module for module in index.by_path.values() if module.path in compiled)
     return replace(verdict, sourceless=frozenset(sourceless(found, reached, dict(asked), traced=used is not None)))
@@ -185,6 +195,7 @@ class _Judged:
                 libraries.append(path)
             else:
                 self._judge(path, leftovers, kept, dropped)
+        self.store.ahead(path for path in (*kept, *libraries) if ".so" in posixpath.basename(path))
         self._judge_libraries(libraries, leftovers, kept, dropped)
         for file in bytecode:
             source = source_of(file.path)

@@ -1,0 +1,81 @@
+"""Many files read at once, by processes of their own."""
+
+import json
+import signal
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from builder.cache import Cache
+from builder.plan import How, PlannedFile, PlannedLayer
+from builder.trim.facts import render_facts
+from builder.trim.facts_store import FactsStore
+from builder.trim.reader import read_facts
+from builder.trim.reading import WORTH_FILES, Job, Readers
+
+STDLIB = Path(sysconfig.get_path("stdlib"))
+SOURCES = sorted(STDLIB.glob("[a-d]*.py"))
+VERSION = (3, 11)
+
+
+def job(file: Path) -> Job:
+    return Job("source", f"var/lang/{file.name}", str(file), file.stat().st_size)
+
+
+@pytest.fixture
+def readers(monkeypatch):
+    monkeypatch.setattr("builder.trim.reading.usable_cores", lambda: 2)
+    readers = Readers(VERSION, frozenset({"json", "zlib"}))
+    yield readers
+    readers.close()
+
+
+def test_they_say_what_reading_here_says(readers):
+    """The same facts for each file, whoever reads it."""
+    found = {job.file: answer for job, answer in readers.read(map(job, SOURCES))}
+    here = {str(file): render_facts(read_facts(file.read_bytes(), VERSION)) for file in SOURCES}
+    assert len(found) > WORTH_FILES
+    assert found == json.loads(json.dumps(here))
+
+
+def test_few_files_begin_no_process(readers):
+    """An edit of a function does not pay for the start of another Python."""
+    assert list(readers.read(map(job, SOURCES[: WORTH_FILES - 1]))) == []
+    assert not readers._processes
+
+
+def test_a_file_that_cannot_be_read_is_left_to_who_needs_it(readers):
+    """It is told there, with what was being done."""
+    gone = Job("source", "var/lang/gone.py", "/nowhere/gone.py", 0)
+    found = list(readers.read([gone, *map(job, SOURCES)]))
+    assert len(found) == len(SOURCES)
+
+
+def test_a_process_that_is_killed_costs_time_and_nothing_else(readers):
+    """What it has not answered is read by whoever needs it; the others go on."""
+    list(readers.read(map(job, SOURCES)))
+    readers._processes[0].send_signal(signal.SIGKILL)
+    readers._processes[0].wait()
+    found = {job.file for job, _ in readers.read(map(job, SOURCES))}
+    assert len(SOURCES) - 1 <= len(found) <= len(SOURCES)
+
+
+def test_the_store_finds_what_they_said(readers, tmp_path):
+    """Facts read ahead are those that are asked for, and remembered; odd names of files too."""
+    odd = tmp_path / "odd\udcff.py"
+    odd.write_bytes(b"import zlib\n")
+    files = [*SOURCES, odd]
+    planned = [
+        PlannedFile(f"var/lang/{file.name}", str(file), "", How.COPY, size=file.stat().st_size, stamp="1")
+        for file in files
+    ]
+    store = FactsStore([PlannedLayer("interpreter", tuple(planned))], VERSION, Cache(tmp_path / "cache", print))
+    store._readers = readers
+    store.ahead(file.path for file in planned)
+    remembered = [store._remembered("source", file.path) for file in planned]
+    assert None not in remembered
+    for file, one in zip(files, planned, strict=True):
+        assert store.facts(one.path) == read_facts(file.read_bytes(), VERSION)
+    store.close()
+    assert not readers._processes
