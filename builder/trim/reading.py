@@ -1,7 +1,7 @@
 """Reads many files at once, in as many processes as there are cores: reading is most of a first build's trimming.
 
-The processes are `reading_worker`. What they do not answer is read by whoever needs it, who tells what is wrong: so this
-never decides anything and reports no error.
+The processes are `reading_worker`. What they do not answer is read by whoever needs it, who tells what is wrong: so
+this never decides anything and reports no error.
 """
 
 import json
@@ -72,8 +72,8 @@ class Readers:
 def _drive(process: "subprocess.Popen[bytes]", waiting: list[Job], greeting: bytes) -> list[tuple[Job, object]]:
     """Give one process file after file, as long as there are any and it answers."""
     answers: list[tuple[Job, object]] = []
-    assert process.stdin is not None
-    assert process.stdout is not None
+    if process.stdin is None or process.stdout is None:
+        return answers
     with suppress(OSError, ValueError, IndexError):
         process.stdin.write(greeting)
         while True:

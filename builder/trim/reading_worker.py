@@ -1,8 +1,8 @@
 """Reads the facts of files; a program of its own, so that several of them use several cores.
 
 stdin, a line of JSON each: first [version, names of modules], then [kind, path in the image, file] for one file, `kind`
-being `source` or `native`. stdout: a line of JSON for each file, its facts as the cache holds them, null when it cannot be
-read. Ends when nobody asks any more. Never writes anything else, never imports or runs what it reads.
+being `source` or `native`. stdout: a line of JSON for each file, its facts as the cache holds them, null when it cannot
+be read. Ends when nobody asks any more. Never writes anything else, never imports or runs what it reads.
 """
 
 import json
