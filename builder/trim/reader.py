@@ -44,32 +44,7 @@ class _Reader:
 
     def __init__(self, version: tuple[int, int]) -> None:
         self.version = version
-<<<<<<< HEAD
         self.notes = Notes()
-=======
-        self.imports: list[Import] = []
-        self.strings: set[str] = set()
-        self.asked: set[str] = set()
-        self.prefixes: set[str] = set()
-        self.defines: set[str] = set()
-        self.mentions: set[str] = set()
-        self.codecs: set[str] = set()
-        self.services: set[str] = set()
-        self.dists: set[str] = set()
-        self.libraries: set[str] = set()
-        self.traits: set[str] = set()
-        self.constants: dict[str, str] = {}
-        self.guards: tuple[str, ...] = ()
-        self.depth = 0  # of functions
-        self.methods = {kind: getattr(self, name) for kind, name in _METHODS.items()}
-
-    def facts(self) -> Facts:
-        sets = (
-            self.strings, self.asked, self.prefixes, self.defines, self.mentions, self.codecs, self.services,
-            self.dists, self.libraries, self.traits,
-        )  # fmt: skip
-        return Facts(tuple(dict.fromkeys(self.imports)), *map(frozenset, sets))
->>>>>>> f2e18fc (What is read for trimming is read by as many processes as there are cores; names in compiled modules are found in a third of the time)
 
     def module(self, tree: ast.Module) -> None:
         for node in tree.body:
@@ -89,9 +64,9 @@ class _Reader:
 
     def visit(self, node: ast.AST) -> None:
         kind = node.__class__
-        method = self.methods.get(kind)
+        method = _METHODS.get(kind)
         if method is not None:
-            method(node)
+            getattr(self, method)(node)
         elif kind not in _LEAVES:
             self.children(node)
 
