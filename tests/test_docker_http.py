@@ -32,12 +32,14 @@ def wait_for(client: httpx.Client, path: str) -> httpx.Response:
 
 
 @pytest.fixture
-def image(build_image, docker) -> Callable[[str], str]:
+def image(build_image, docker) -> Callable[..., str]:
     """Build an example into the engine; its image is removed again."""
     built: list[str] = []
 
-    def build(name: str) -> str:
-        done = build_image(EXAMPLES / name, "-q", "--json", "-t", f"firkin-test-http/{name}:1", "-o", "docker")
+    def build(name: str, *options: str) -> str:
+        done = build_image(
+            EXAMPLES / name, *options, "-q", "--json", "-t", f"firkin-test-http/{name}:1", "-o", "docker"
+        )
         assert done.code == 0, done.err
         built.append(json.loads(done.out)["reference"])
         return built[-1]
@@ -80,7 +82,7 @@ def test_a_variable_makes_an_image_a_web_server(image, start, docker):
 
 def test_an_extension_in_an_image(image, start, docker, tmp_path):
     """It starts before the runtime, and hears of every event and of the end."""
-    reference = image("hello")
+    reference = image("hello", "--trim", "safe")  # with the standard library that the agent needs
     (tmp_path / "agent").write_text(f"#!/var/lang/bin/python3 -S\n{AGENT.read_text()}")
     (tmp_path / "agent").chmod(0o755)
     (tmp_path / "Dockerfile").write_text(f"FROM {reference}\nCOPY agent /opt/extensions/agent\n")
