@@ -61,7 +61,8 @@ def test_the_newest_supported_python_is_among_those_tried() -> None:
 def test_a_response_on_the_wire(cases, python) -> None:
     """One /next, one /response with the contract's headers, one /next: all over one connection."""
     event = Event(b'{"a": "\xc3\xa9"}', {"Lambda-Runtime-Invocation-Id": "inv-1"})
-    outcome = run_runtime(cases, "cases.echo", events=[event, Event(b"[1]")], python=python)
+    deep = b"[" * 900 + b"]" * 900  # as deep as is promised
+    outcome = run_runtime(cases, "cases.echo", events=[event, Event(deep)], python=python)
     next_call, response = ("GET", f"{BASE}/invocation/next"), ("POST", f"{BASE}/invocation/{REQUEST_ID}/response")
     called = [(request.method, request.path) for request in outcome.requests]
     assert called == [next_call, response, next_call, response, next_call]
@@ -72,6 +73,7 @@ def test_a_response_on_the_wire(cases, python) -> None:
     assert first.headers["lambda-runtime-invocation-id"] == "inv-1"
     assert first.headers["user-agent"].startswith("firkin-bootstrap python/3.")
     assert "lambda-runtime-invocation-id" not in second.headers
+    assert second.body == deep
     assert outcome.exit_code == UNREACHABLE
     assert outcome.stdout == ""
 
