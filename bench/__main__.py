@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import build, concurrency, emulator, runtime, streams, trim
+from bench import build, concurrency, emulator, long_streams, runtime, streams, trim
 from bench.measure import machine
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
@@ -17,6 +17,7 @@ SECTIONS = {
     "concurrency": concurrency.report,
     "emulator": emulator.report,
     "streams": streams.report,
+    "long-streams": long_streams.report,
     "trim": trim.report,
 }
 RUNS = 7

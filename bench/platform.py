@@ -72,6 +72,26 @@ class Runtime:
         self._connection.sendall(_ACCEPTED)  # type: ignore[union-attr]
         return written, answered
 
+    def take_stream(self, event: bytes, *, bytes_s: int | None = None) -> int:
+        """Serve one event whose response is a stream; return how many bytes came, of which none is kept.
+
+        Reads no faster than `bytes_s`.
+        """
+        self.wait_for_next()
+        self._pending = b""
+        assert self._connection is not None
+        self._connection.sendall(event)
+        started, end, size = time.perf_counter(), b"", 0
+        while not end.endswith(b"\r\n0\r\n\r\n"):
+            piece = self._receive()
+            size += len(piece)
+            end = end[-8:] + piece[-8:]
+            if bytes_s is not None:
+                time.sleep(max(0, started + size / bytes_s - time.perf_counter()))
+        self._connection.sendall(_ACCEPTED)
+        self.wait_for_next()
+        return size
+
     def wait_for_end(self) -> float:
         """Wait for the process to end by itself; return how long it took."""
         self.process.wait()  # with a limit, Python would poll
