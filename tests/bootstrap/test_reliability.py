@@ -10,6 +10,7 @@ import json
 import signal
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -107,6 +108,50 @@ def test_a_request_that_is_not_read_to_its_end_is_repeated_once_on_a_kept_connec
                 assert connection.receive().status == expected
             connection.close()
             thread.join(20)
+
+
+STREAM = (b"POST /r HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"3\r\nabc\r\n", b"2\r\nde\r\n", b"0\r\n\r\n")
+
+
+def test_a_stream_that_is_not_read_to_its_end_is_repeated_once_on_a_kept_connection() -> None:
+    """From its beginning, whatever part of it the peer has read before it hung up."""
+    whole = b"".join(STREAM)
+
+    def serve(listener: socket.socket, cut: int) -> None:
+        first, _ = listener.accept()
+        with first:
+            first.recv(len(REQUEST), socket.MSG_WAITALL)
+            first.sendall(ANSWERS["accepted"])
+            first.recv(cut, socket.MSG_WAITALL)
+        second, _ = listener.accept()
+        with second:
+            assert second.recv(len(whole), socket.MSG_WAITALL) == whole
+            second.sendall(ANSWERS["next"])
+
+    for cut in range(len(whole) + 1):
+        with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+            served = pool.submit(serve, listener, cut)
+            connection = Connection("127.0.0.1", listener.getsockname()[1])
+            connection.send(REQUEST)
+            assert connection.receive().status == 202
+            connection.send(STREAM[0])
+            assert [connection.send_more(part) for part in STREAM[1:]] == [True] * 3
+            assert connection.receive().status == 200
+            connection.close()
+            served.result(20)
+
+
+def test_a_stream_that_is_not_read_to_its_end_is_the_end_on_a_new_connection() -> None:
+    """Nothing is said to have arrived of which the platform has not said so."""
+    for cut in range(sum(map(len, STREAM))):
+        with peer((cut, b"")) as port:
+            connection = Connection("127.0.0.1", port)
+            connection.send(STREAM[0])
+            for part in STREAM[1:]:
+                connection.send_more(part)
+            with pytest.raises(UnreachableError):
+                connection.receive()
+            connection.close()
 
 
 @pytest.mark.parametrize("cut", [0, 1, 60, 200])

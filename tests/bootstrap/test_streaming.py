@@ -251,7 +251,7 @@ def test_a_generator_is_closed_when_nobody_listens_any_more(kind, tmp_path) -> N
 def test_memory_stays_flat(kind, tmp_path) -> None:
     """48 MB in chunks, and one item of 8 MB, pass a runtime that never holds more than one item."""
     source = f"""
-def peak(): return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])  # ru_maxrss begins with the parent's
+def peak(): return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])  # not ru_maxrss: a parent's
 {kind} handler(event, context):
     yield b"x" * 1_000_000
     before = peak()
