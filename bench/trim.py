@@ -2,6 +2,7 @@
 
 Both sides ship the same Python and answer the same platform (`bench.platform`). Starts are measured in the unpacked
 image, without an engine, and once more as `docker run`. The lower bound holds what the kernel saw opened in one call.
+What was measured of a function may be kept in a folder, so that a run that was stopped goes on where it was.
 """
 
 import io
@@ -17,7 +18,7 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bench.base import make_base
@@ -28,7 +29,8 @@ from bench.platform import Runtime, render_event, running
 TOP = Path(__file__).parents[1]
 CORPUS = TOP / "tests" / "conformance" / "corpus"
 LEVELS = ("none", "safe", "reachable", "traced")
-STARTED = ("dockerfile", "none", "reachable", "traced")
+STARTED = ("dockerfile", "none", "safe", "reachable", "traced")
+UNTRIMMED = "safe"  # by what is reached; `none` has no bytecode, which would make any start look quick
 RUN_AS_CONTAINER = ("dockerfile", "reachable")
 # Applications that AWS's runtime client cannot call without an adapter: there, its side only starts.
 WEB = ("fastapi", "flask")
@@ -275,19 +277,48 @@ def measure(name: str, scratch: Path, cache: Path, sizes: dict[str, int]) -> Mea
     return Measured(name, images, lowest)
 
 
-def measured(scratch: Path) -> Iterator[Measured]:
-    """Each function of the corpus; what cannot be measured is said."""
+def measured(scratch: Path, functions: Sequence[str], kept: Path | None) -> Iterator[Measured]:
+    """Each function of the corpus, or those that are named; what cannot be measured is said."""
     sizes: dict[str, int] = {}
-    for folder in sorted(file.parent for file in CORPUS.glob("*/app.py")):
-        own = scratch / folder.name
-        own.mkdir()
-        try:
-            yield measure(folder.name, own, scratch / "cache", sizes)
-        except (RuntimeError, SystemExit, OSError, subprocess.SubprocessError) as error:
-            print(f"{folder.name}: {error}", file=sys.stderr)
-            yield Measured(folder.name, {}, (0, 0), str(error).splitlines()[0][:200])
-        finally:
-            shutil.rmtree(own, ignore_errors=True)
+    names = sorted(file.parent.name for file in CORPUS.glob("*/app.py"))
+    if unknown := set(functions) - set(names):
+        raise SystemExit(f"no functions of the corpus: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    names = [name for name in names if not functions or name in functions]
+    for number, name in enumerate(names, 1):
+        begun = time.monotonic()
+        record = kept / f"{name}.json" if kept else None
+        if record and record.exists():
+            yield read_measured(json.loads(record.read_text()))
+            continue
+        found = tried(name, scratch, sizes)
+        if record and not found.problem:
+            record.parent.mkdir(parents=True, exist_ok=True)
+            record.write_text(json.dumps(asdict(found), default=str))
+        spent = f"{time.monotonic() - begun:.0f} s"
+        print(f"{number} of {len(names)}: {name}, {spent} {found.problem}".rstrip(), file=sys.stderr, flush=True)
+        yield found
+
+
+def tried(name: str, scratch: Path, sizes: dict[str, int]) -> Measured:
+    """What was measured of a function, or why that was not possible; nothing of it is left."""
+    own = scratch / name
+    own.mkdir()
+    try:
+        return measure(name, own, scratch / "cache", sizes)
+    except (RuntimeError, SystemExit, OSError, subprocess.SubprocessError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return Measured(name, {}, (0, 0), str(error).partition("\n")[0][:200] or type(error).__name__)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def read_measured(value: dict) -> Measured:
+    """What was kept of a function, without its images."""
+    images = {
+        kind: Image(**{**one, "root": Path(one["root"]), "command": tuple(one["command"])})
+        for kind, one in value["images"].items()
+    }
+    return Measured(value["name"], images, tuple(value["floor"]))
 
 
 def mb(size: float) -> str:
@@ -329,16 +360,17 @@ def medians(images: Sequence[Image], figure: str) -> str:
 def time_table(rows: Sequence[Measured]) -> Iterator[str]:
     """Starts and memory."""
     head = (
-        "function", "exec → first `/next`, ms: Dockerfile, `none`, `reachable`, `traced`", "`reachable` ÷ `none`",
-        "`docker run` → first response, ms: both", "ratio", "peak MB: Dockerfile, `none`, `reachable`",
+        "function", f"exec → first `/next`, ms: Dockerfile, {', '.join(f'`{level}`' for level in STARTED[1:])}",
+        f"`reachable` ÷ `{UNTRIMMED}`", "`docker run` → first response, ms: both", "ratio",
+        f"peak MB: Dockerfile, `{UNTRIMMED}`, `reachable`",
     )  # fmt: skip
     yield row_of(*head)
     yield "|---" * len(head) + "|"
     for row in rows:
         starts = medians([row.images[kind] for kind in STARTED], "next_ms")
         runs = medians([row.images[kind] for kind in RUN_AS_CONTAINER], "run_ms")
-        peaks = medians([row.images[kind] for kind in STARTED[:3]], "peak_mb")
-        started, ran = row.ratio("next_ms", "reachable", "none"), row.ratio("run_ms", "reachable", "dockerfile")
+        peaks = medians([row.images[kind] for kind in ("dockerfile", UNTRIMMED, "reachable")], "peak_mb")
+        started, ran = row.ratio("next_ms", "reachable", UNTRIMMED), row.ratio("run_ms", "reachable", "dockerfile")
         yield row_of(row.name, starts, f"{started:.2f}", runs, f"{ran:.2f}", peaks)
 
 
@@ -360,9 +392,10 @@ def asked_table(rows: Sequence[Measured]) -> Iterator[str]:
             ratio = by_name[name].ratio("run_ms", "reachable", "dockerfile")
             asked = f"{name}: `docker run` → first response ÷ the Dockerfile image's: at most {ASKED_RUN_RATIO}"
             yield row_of(asked, f"{ratio:.2f}")
-    slower = [row.ratio("next_ms", "reachable", "none") for row in rows]
-    found = f"median {statistics.median(slower):.2f}, worst {max(slower):.2f}"
-    yield row_of("start-up never slower than untrimmed (`reachable` ÷ `none`)", found)
+    slower = {row.name: row.ratio("next_ms", "reachable", UNTRIMMED) for row in rows}
+    worst = max(slower, key=lambda name: slower[name])
+    found = f"median {statistics.median(slower.values()):.2f}, worst {slower[worst]:.2f} ({worst})"
+    yield row_of(f"start-up never slower than untrimmed (`reachable` ÷ `{UNTRIMMED}`)", found)
 
 
 def papers_table(rows: Sequence[Measured]) -> Iterator[str]:
@@ -373,34 +406,40 @@ def papers_table(rows: Sequence[Measured]) -> Iterator[str]:
     for row in rows:
         if row.name in LAMBDA_TRIM:
             before, after, memory, less = LAMBDA_TRIM[row.name]
-            ours = (row.ratio("next_ms", "reachable", "none"), row.ratio("peak_mb", "reachable", "none"))
+            ours = tuple(row.ratio(figure, "reachable", UNTRIMMED) for figure in ("next_ms", "peak_mb"))
             yield row_of(
                 row.name, f"{after / before:.2f}", f"{ours[0]:.2f}", f"{less / memory:.2f}", f"{ours[1]:.2f}"
             )  # fmt: skip
 
 
 def trimming_time(scratch: Path) -> str:
-    """Seconds of the step `trim` for pandas when one line of the function has changed."""
+    """Seconds of the step `trim` for pandas when the function imports another module: all files were read before."""
     scratch.mkdir()
     _, told = our_image("pandas", "reachable", scratch, scratch.parent / "cache")
     with (scratch / "function" / "app.py").open("a") as file:
-        file.write(f"# {time.time()}\n")
+        file.write("import sched\n")
     shutil.rmtree(scratch / "reachable")
     _, told = our_image("pandas", "reachable", scratch, scratch.parent / "cache")
     docker("rmi", "--force", "firkin-bench-pandas-reachable")
     spent = {step["name"]: step["seconds"] for step in told["steps"]}
-    asked = f"trimming the pandas function when one line has changed, seconds: at most {ASKED_TRIM_S:g}"
+    asked = f"trimming the pandas function again, which imports one more module, seconds: at most {ASKED_TRIM_S:g}"
     return row_of(asked, f"{spent.get('trim', 0):.2f}")
 
 
-def report(scratch: Path, *, runs: int) -> Iterator[str]:
-    """The section of docs/benchmarks.md; `runs` does not count here, see COUNT."""
+def report(scratch: Path, *, runs: int, functions: Sequence[str] = (), kept: Path | None = None) -> Iterator[str]:
+    """The section of docs/benchmarks.md; `runs` does not count here, see COUNT.
+
+    `functions` are those of the corpus, all unless named; in `kept` is what was measured of some before.
+    """
     del runs
     make_base(scratch)
-    found = list(measured(scratch))
+    found = list(measured(scratch, functions, kept))
     rows = [row for row in found if not row.problem]
+    if not rows:
+        raise SystemExit("nothing was measured")
     yield from asked_table(rows)
-    yield trimming_time(scratch / "again")
+    if not functions or "pandas" in functions:
+        yield trimming_time(scratch / "again")
     yield ""
     yield from size_table(rows)
     yield ""
