@@ -93,7 +93,7 @@ def test_at_no_moment_a_caller_has_more_than_is_allowed(program, runtime, flags,
     own = program(runtime, "--limit-bandwidth", *flags)
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", own.port, timeout=60)) as connection:
         began_s = time.monotonic()
-        connection.request("POST", path, b"7", headers)
+        connection.request("POST", path, b'"small flood"', headers)
         received = 0
         with connection.getresponse() as response:
             while piece := response.read1(1 << 16):

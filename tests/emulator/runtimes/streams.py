@@ -1,7 +1,7 @@
 """Answers in chunks, in response mode streaming.
 
 With the event true it breaks the stream off in its trailers; "die", "hang" and "hang up" say what it does after the
-first chunk, "flood" is a stream of 64 MiB, and a number one of so many MiB.
+first chunk, "flood" is a stream of 64 MiB, and "small flood" one of 7.
 """
 
 import json
@@ -31,8 +31,8 @@ while True:
             if wish == "hang":
                 time.sleep(60)
             continue
-        if wish == "flood" or type(wish) is int:
-            for _ in range(64 if wish == "flood" else wish):
+        if wish in {"flood", "small flood"}:
+            for _ in range(64 if wish == "flood" else 7):
                 connection.sendall(MIB)
             connection.sendall(b"0\r\n")
         else:
