@@ -1,17 +1,18 @@
-"""Layers that were just written, read while the next ones are made: unpacked for the proof, looked into for the check.
+"""What the proof and the check will need, made while layers are: written layers read, left out files laid out.
 
 Both take what they need of a layer from one pass over it. What they find is left in the cache, where they would look
 for it anyway: so this never decides anything and reports no error. What fails here is done again, and told, by the
 step whose work it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 
 from builder.cache import Cache
 from builder.errors import BuilderError
 from builder.oci import Blobs, Layer, OCIError
+from builder.plan import PlannedFile
 
 _WORTH_BYTES = 1 << 20  # of a blob; a smaller layer is read sooner than a thread has begun
 
@@ -46,6 +47,20 @@ def reading_ahead(cache: Cache, *, unpacked: bool) -> Iterator[Ahead]:
         yield Ahead(pool, cache, unpacked=unpacked)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def laying_out(rest: Iterable[PlannedFile], cache: Cache) -> Iterator[None]:
+    """Lay out meanwhile what trimming left out, for the untrimmed function to run with."""
+    from builder.prove.untrimmed import folder_of
+
+    def lay_out() -> None:
+        with suppress(BuilderError, OSError):
+            folder_of(rest, cache)
+
+    with ThreadPoolExecutor(1, "ahead") as pool:
+        pool.submit(lay_out)
+        yield
 
 
 def _read(layer: Layer, blobs: Blobs, cache: Cache, *, unpacked: bool) -> None:

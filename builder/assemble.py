@@ -4,9 +4,8 @@ Decides nothing about what is in the image; the Plan does.
 """
 
 import time
-import zlib
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from builder.ahead import Ahead
 from builder.bases.compiler import Choice, running
-from builder.bytecode import Module, compile_modules
+from builder.bytecode import RUN, Module, compile_modules
 from builder.cache import ELSEWHERE, Cache, key_of, mark_used
 from builder.disk import advice, disk
 from builder.elf import without_debug
@@ -35,6 +34,7 @@ from builder.oci import (
     Layer,
     UsageError,
 )
+from builder.oci.gzip_writer import COMPRESSOR
 from builder.plan import HISTORY, RUNTIME, TASK, How, Plan, PlannedFile, PlannedLayer, is_alone, source_of
 
 # What an image is built on. Source: image-spec v1.1, annotations.md.
@@ -78,8 +78,9 @@ def assemble(
     press = _Press(Packer(plan, interpreter, compiler, cache), BlobStore(cache.blobs), say, ahead)
     keys = [_key(planned, press) for planned in plan.layers]
     with ThreadPoolExecutor() as pool:  # reading and hashing leave the interpreter to each other
-        recorded = pool.map(lambda key: _recorded(key, press), keys)
-    layers = tuple(map(partial(_layer, press), plan.layers, keys, recorded))
+        recorded = list(pool.map(lambda key: _recorded(key, press), keys))
+    with _compiling(plan.layers, recorded, press) as compiled:
+        layers = tuple(map(partial(_layer, press), plan.layers, keys, recorded, compiled))
     if ahead:
         ahead.settle()
     created = datetime.fromtimestamp(plan.created_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -165,7 +166,8 @@ class _Press:
 def _key(planned: PlannedLayer, press: _Press) -> str:
     return key_of(
         "layer",
-        zlib.ZLIB_RUNTIME_VERSION,  # another zlib gives other bytes for the same files
+        COMPRESSOR,  # another one gives other bytes for the same files
+        RUN,
         press.packer.interpreter.full_version,
         press.packer.interpreter.magic,
         press.packer.compiler.identity,
@@ -173,13 +175,44 @@ def _key(planned: PlannedLayer, press: _Press) -> str:
     )
 
 
-def _layer(press: _Press, planned: PlannedLayer, key: str, recorded: Layer | None) -> AssembledLayer:
+@contextmanager
+def _compiling(
+    layers: Sequence[PlannedLayer], recorded: Sequence[Layer | None], press: _Press
+) -> Iterator[list["Future[dict[str, Path]] | None"]]:
+    """The bytecode of the layers that have to be made, each compiled while the one before is written."""
+    if all(recorded):
+        yield [None for _ in layers]
+        return
+    with press.cache.scratch() as scratch:
+        pool = ThreadPoolExecutor(1, "compile")
+
+        def begin(number: int, planned: PlannedLayer) -> "Future[dict[str, Path]]":
+            folder = scratch / str(number)
+            folder.mkdir()
+            return pool.submit(_compile, planned, press.packer, folder)
+
+        try:
+            yield [
+                None if known else begin(number, planned)
+                for number, (planned, known) in enumerate(zip(layers, recorded, strict=True))
+            ]
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _layer(
+    press: _Press,
+    planned: PlannedLayer,
+    key: str,
+    recorded: Layer | None,
+    compiled: "Future[dict[str, Path]] | None",
+) -> AssembledLayer:
     """The layer as it was recorded, or made now."""
     started = time.monotonic()
     layer = recorded
     if layer is None:
         press.say(f"assembling layer {planned.name}: {len(planned.files)} files")
-        layer = _write(planned, press)
+        layer = _write(planned, press, compiled)
         if press.ahead:
             press.ahead.take(layer, press.store)
         press.cache.write_record("layers", key, render_layer(layer))
@@ -200,11 +233,11 @@ def _recorded(key: str, press: _Press) -> Layer | None:
     return layer
 
 
-def _write(planned: PlannedLayer, press: _Press) -> Layer:
+def _write(planned: PlannedLayer, press: _Press, compiled: "Future[dict[str, Path]] | None") -> Layer:
     doing = f"writing layer {planned.name}"
-    with press.cache.scratch() as scratch, disk(doing, elsewhere=ELSEWHERE):
+    with disk(doing, elsewhere=ELSEWHERE):
         try:
-            layer = press.store.add_layer(_entries(planned, _compile(planned, press.packer, scratch)))
+            layer = press.store.add_layer(_entries(planned, compiled.result() if compiled else {}))
         except DiskError as error:
             hint = advice(error.errno, elsewhere=ELSEWHERE) or "Nothing was left half-written."
             raise OutputError(f"{doing}: {error}", hint=hint) from error

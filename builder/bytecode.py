@@ -15,7 +15,7 @@ from pathlib import Path
 from builder.bytecode_worker import ANSWER, FAILED, HEAD
 from builder.errors import InterpreterError
 
-RUN = 150  # modules per process: few enough to keep two cores busy, enough to pay for the start
+RUN = 80  # modules per process: few enough to keep two cores busy, enough to pay for the start
 TIMEOUT_S = 600
 SHOWN_CHARS = 2000  # of what a failing interpreter says
 

@@ -42,7 +42,7 @@ def compare_images(before: Image, after: Image) -> Iterator[str]:
             alike = False
             yield from _compare_layers(f"layer {number + 1}", (before, old), (after, new))
         elif old.descriptor.digest != new.descriptor.digest:
-            yield f"layer {number + 1}: the same files, compressed by another zlib"
+            yield f"layer {number + 1}: the same files, compressed by another version of the compressor"
     if alike and before.manifest != after.manifest and before.raw_config == after.raw_config:
         yield "the manifest is written in another form, or has annotations"
 

@@ -6,8 +6,10 @@ it was found out from, and found out again elsewhere. Never hides a difference: 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 
+from builder.ahead import laying_out
 from builder.assemble import Assembled
 from builder.cache import Cache, key_of
 from builder.console import Console
@@ -117,7 +119,8 @@ def settle(trimming: Trimming) -> Settled:
     rounds: list[Round] = list(known.rounds) if known else []
     while True:
         plan = trimming.plan(back, used)
-        assembled = trimming.assemble(plan)
+        with nullcontext() if known else laying_out(plan.rest, trimming.cache):
+            assembled = trimming.assemble(plan)
         digest = str(assembled.image.digest)
         if known and known.digest == digest:
             return Settled(plan, assembled, trimming.proof((), remembered=True), tuple(rounds))

@@ -24,7 +24,7 @@ ALLOWED = {
 
 # Inside the builder: these know nothing of the rest of it.
 INDEPENDENT = {
-    "builder/oci": {"httpx", "orjson"},
+    "builder/oci": {"deflate", "httpx", "orjson"},
     "builder/elf": set(),
 }
 
