@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -83,6 +83,23 @@ def root() -> None:
     """For tests that mount, chroot or change users."""
     if os.geteuid():
         unavailable("this test mounts or changes users: run it as root")
+
+
+@pytest.fixture
+def small_disk(root, tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Return `small_disk(kilobytes)`: a file system of that size."""
+    mounted: list[Path] = []
+
+    def mount(size_kb: int) -> Path:
+        place = tmp_path / f"disk-{len(mounted)}"
+        place.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "none", place], check=True)
+        mounted.append(place)
+        return place
+
+    yield mount
+    for place in mounted:
+        subprocess.run(["umount", "-l", place], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,23 +17,6 @@ LARGE_MB = 500
 MOST_BYTES = 200_000_000
 
 
-@pytest.fixture
-def disk(root, tmp_path: Path) -> Iterator[Callable[[int], Path]]:
-    """Return `disk(kilobytes)`: a file system of that size."""
-    mounted: list[Path] = []
-
-    def mount(size_kb: int) -> Path:
-        place = tmp_path / f"disk-{len(mounted)}"
-        place.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "none", place], check=True)
-        mounted.append(place)
-        return place
-
-    yield mount
-    for place in mounted:
-        subprocess.run(["umount", "-l", place], check=True)
-
-
 def fill(place: Path) -> None:
     """Leave no room on a disk."""
     with suppress(OSError), (place / "filling").open("wb", buffering=0) as filling:
@@ -44,9 +26,9 @@ def fill(place: Path) -> None:
 
 
 @pytest.fixture
-def full(disk) -> Path:
+def full(small_disk) -> Path:
     """A folder on a disk that has no room for anything."""
-    place = disk(64)
+    place = small_disk(64)
     fill(place)
     return place
 
@@ -64,9 +46,9 @@ def test_500_mb_of_dependencies_take_less_than_200_mb_of_memory(commands, cold_c
         shutil.rmtree(left)
 
 
-def test_a_disk_that_is_full_when_dependencies_are_installed(build_image, disk, tmp_path):
+def test_a_disk_that_is_full_when_dependencies_are_installed(build_image, small_disk, tmp_path):
     write_large_function(tmp_path, 40)
-    place = disk(6000)
+    place = small_disk(6000)
     done = build_image("large", "-o", "oci:out", cache=place / "cache", UV_CACHE_DIR=tmp_path / "uv")
     assert (done.code, done.out) == (6, ""), done.err
     assert "No space left on device" in done.err
@@ -111,9 +93,9 @@ def test_a_full_disk_stops_a_zip(build_image, function, full):
     assert [file.name for file in full.iterdir()] == ["filling"]
 
 
-def test_a_push_needs_no_room_for_what_is_in_the_cache(build_image, function, disk, registry):
+def test_a_push_needs_no_room_for_what_is_in_the_cache(build_image, function, small_disk, registry):
     """An image that was built before goes out although nothing can be written."""
-    place = disk(100_000)
+    place = small_disk(100_000)
     cache = place / "cache"
     source = function()
     assert build_image(source, "-q", "--no-prove", "-o", "oci:out", cache=cache).code == 0

@@ -69,7 +69,7 @@ def test_the_commands_of_a_page_work(page, tmp_path, request):
             unavailable(f"{name} is not installed: scripts/engines installs it")
     shutil.copytree(TOP / "examples", tmp_path / "examples")
     (tmp_path / "dist").mkdir()
-    cache = tmp_path / "cache" if page.stem == "tutorial" else request.getfixturevalue("cold_cache")
+    cache = tmp_path / "cache" if page.stem == "tutorial" else request.getfixturevalue("warm_cache")
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin:{os.environ['PATH']}",
         "BUILD_IMAGE_CACHE_DIR": str(cache),
@@ -94,7 +94,7 @@ def test_pages_have_commands():
     }  # fmt: skip
 
 
-def test_the_workflows_commands_work(tmp_path, cold_cache):
+def test_the_workflows_commands_work(tmp_path, warm_cache):
     """The `build-image` lines of the ready workflows, run as they stand in a folder with a function."""
     page = (TOP / "docs/how-to/build-in-ci.md").read_text()
     yamls = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
@@ -105,7 +105,7 @@ def test_the_workflows_commands_work(tmp_path, cold_cache):
         shutil.copytree(TOP / "examples/hello", folder)
         environment = os.environ | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "BUILD_IMAGE_CACHE_DIR": str(cold_cache),
+            "BUILD_IMAGE_CACHE_DIR": str(warm_cache),
             "GITHUB_ACTIONS": "true",
         }
         done = subprocess.run(
