@@ -116,7 +116,7 @@ def _codec_call(notes: Notes, node: ast.Call, name: str) -> None:
 
 
 def _metadata_call(notes: Notes, node: ast.Call, name: str, first: str | None) -> None:
-    if name not in _METADATA or not node.args:
+    if name not in _METADATA or not node.args or (name == "files" and _is_of_resources(notes, node.func)):
         return
     if first is not None:
         notes.dists.add(first)
@@ -124,6 +124,18 @@ def _metadata_call(notes: Notes, node: ast.Call, name: str, first: str | None) -
         notes.traits.add("metadata")
     if name == "files":
         notes.traits.add("records")
+
+
+def _is_of_resources(notes: Notes, function: ast.expr) -> bool:
+    """Whether `files` is that of importlib.resources, which opens package data, and not of importlib.metadata."""
+    match function:
+        case ast.Attribute(value=ast.Attribute(attr=owner) | ast.Name(id=owner)):
+            return owner in {"resources", "importlib_resources"}
+        case _:
+            return any(
+                "files" in one.names and one.module in {"importlib.resources", "importlib_resources"}
+                for one in notes.imports
+            )
 
 
 def _service_call(notes: Notes, node: ast.Call, name: str, first: str | None) -> None:

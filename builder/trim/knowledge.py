@@ -21,13 +21,14 @@ class Row:
     """One row: `kind` is the table's name. With `asks`, it applies only where one of these attributes is used.
 
     `lean` rows apply only to what firkin's own runtime reaches and the function does not; `reaches` rows with `lean` to
-    both.
+    both. `traced` rows hold at level `traced` alone.
 
     start      `modules` are needed by the interpreter itself
     reaches    whoever keeps `when` keeps `modules` and the files that `files` match
-    optional   imports of `modules` from `when` alone keep nothing: `when` does without, or is never asked
+    optional   imports of `modules` from `when` alone keep nothing: `when` does without, or is never asked; but where
+               one of `unless` is there
     waits      imports of `modules` from `when` wait until one of `asks` is used outside of `when`'s package, with
-               `count = false` by the function itself
+               `count = false` by the function itself; in modules that `unless` matches they are mere words
     names      strings in `when` name modules, or with `count = false` they do not
     decodes    `when` decodes by names found in its data: all codecs stay; with `count = false` it does not
     sources    `when` reads sources of modules: with `count = false` none but the function's
@@ -43,6 +44,7 @@ class Row:
     asks: tuple[str, ...]
     count: bool
     lean: bool
+    traced: bool
     why: str
     origin: str
 
@@ -65,7 +67,7 @@ def parse_rows(text: str, origin: str) -> list[Row]:
     rows: list[Row] = []
     for kind, entries in tomllib.loads(text).items():
         for index, entry in enumerate(entries):
-            unknown = set(entry) - {*_LISTS, "count", "lean", "why"}
+            unknown = set(entry) - {*_LISTS, "count", "lean", "traced", "why"}
             if kind not in _KINDS or unknown or not entry.get("why"):
                 raise BuilderError(
                     f"reading {origin}: row {index + 1} of [[{kind}]] is not one of {', '.join(sorted(_KINDS))} with a "
@@ -78,6 +80,7 @@ def parse_rows(text: str, origin: str) -> list[Row]:
                     **{name: tuple(entry.get(name, ())) for name in _LISTS},
                     count=bool(entry.get("count", True)),
                     lean=bool(entry.get("lean", False)),
+                    traced=bool(entry.get("traced", False)),
                     why=entry["why"],
                     origin=origin,
                 )

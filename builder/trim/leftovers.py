@@ -97,6 +97,8 @@ class Leftovers:
             return None, UNREACHED
         if name in {"METADATA", "entry_points.txt"} or _LICENCE.search(name):
             return asked or Cause("tells which distribution this is; it is used by", used or ""), ""
+        if name == "RECORD" and "records" not in self.reached.traits:
+            return None, "the list of a distribution's files, which nothing reached reads"
         if asked or self.reached.traits.keys() & {"metadata", "records"}:
             return asked or Cause("metadata of computed distributions is read by", self._reader_of_metadata()), ""
         return None, "installers' notes, which nothing reached reads"
@@ -109,7 +111,7 @@ class Leftovers:
         folder = posixpath.dirname(path)
         while folder not in self.folders and folder and f"{folder}/" not in _OURS:
             folder = posixpath.dirname(folder)
-        if folder in self.folders and f"{folder}/" not in _OURS:
+        if folder and folder in self.folders and f"{folder}/" not in _OURS:
             return (
                 (Cause("lies in the package of", self.used_folders[folder]), "")
                 if folder in self.used_folders

@@ -5,6 +5,8 @@ import ast
 from builder.trim.facts import Facts, Import
 from builder.trim.words import LIBRARY, MAX_NAME_CHARS, NAME, codec_of
 
+_READS_RECORDS = frozenset({"files", "read_text", "locate_file"})  # of a distribution
+
 
 class Notes:
     """The sets that become Facts; `guards` and `depth` (of functions) are those of the place that is read."""
@@ -31,6 +33,8 @@ class Notes:
             self.strings, self.asked, self.prefixes, self.defines, self.mentions, self.codecs, self.services,
             self.dists, self.libraries, self.traits,
         )  # fmt: skip
+        if (self.dists or "metadata" in self.traits) and self.mentions & _READS_RECORDS:
+            self.traits.add("records")
         return Facts(tuple(dict.fromkeys(self.imports)), *map(frozenset, sets))
 
     def text(self, text: str) -> None:

@@ -35,6 +35,7 @@ class Walk:
         self.found = Reached()
         self._ahead = ahead
         self._announced: set[str] = set()
+        rows = [row for row in rows if traced or not row.traced]
         self._traced = traced  # the roots are all that was used: only what runs when they are imported is added
         self._queue: deque[tuple[Module, bool]] = deque()
         self._full: set[str] = set()  # paths that more than the runtime's own closure reaches
@@ -48,7 +49,8 @@ class Walk:
         self._late: dict[Row, str] = {}  # rows about codecs that depend on what is asked for anywhere, and a path
         # What is mentioned and imported by the function, and by packages whose use of codecs is not known.
         self._asking: list[tuple[frozenset[str], frozenset[str]]] = []
-        self._mentioned: dict[str, str] = {}  # name → the path that mentioned it first
+        self._mentioned: dict[str, str] = {}  # name → the path that mentioned it first, of function and dependencies
+        self._mentioned_below: dict[str, str] = {}  # of the standard library, which asks no other package for names
         self._rows: dict[str, list[Row]] = defaultdict(list)
         self._everywhere: list[Row] = []
         for row in rows:
@@ -118,7 +120,7 @@ class Walk:
     def name(self, name: str, cause: Cause, *, importer: Module | None = None) -> None:
         """Keep what a dotted name stands for."""
         for module in self.index.find(name):
-            if importer is None or not (self.is_optional(importer, module.name) or self._has_to_wait(importer, module)):
+            if importer is None or not (self.is_optional(importer, module.name) or self.has_to_wait(importer, module)):
                 self.keep(module, cause)
         parent = name.rpartition(".")[0]
         if parent and not self.index.find(name):
@@ -147,7 +149,7 @@ class Walk:
             self.name(f"{ENCODINGS}.{codec}", Cause("names the codec:", module.path), importer=module)
         if module.scope in {FUNCTION, DEPENDENCIES}:
             follow_hints(self, module, facts)
-        elif module.is_native:
+        elif module.is_native and all(row.count for row in self.rows_of(module, "names")):
             follow_strings(self, module, facts.strings)
 
     def _is_for_others(self, one: Import) -> bool:
@@ -199,7 +201,7 @@ class Walk:
             return None
         return ".".join([*parts[: len(parts) - level + 1], *([name] if name else [])])
 
-    def _has_to_wait(self, importer: Module, module: Module) -> bool:
+    def has_to_wait(self, importer: Module, module: Module) -> bool:
         """Whether an import happens only for those who ask for certain names, and nobody has so far."""
         for row in self.rows_of(importer, "waits"):
             is_inside = matches(importer.name, row.modules)  # it is there already, and needs its own
@@ -210,14 +212,15 @@ class Walk:
 
     def _release(self, module: Module, facts: Facts) -> None:
         """Let go of the imports that waited for a name which the module uses."""
-        names = facts.mentions | facts.strings
+        names = facts.mentions | facts.strings | {f"@{trait}" for trait in facts.traits}
         any_name = module.scope == FUNCTION and "attributes" in facts.traits
         imported = _tops(one.module for one in facts.imports)
         for row in self._waits:
             family = _tops(row.when)
-            asked = any_name or not names.isdisjoint(row.asks)
+            asked = any_name or not names.isdisjoint(row.asks)  # "@" and a trait is asked for by who has it
             knows = module.scope == FUNCTION or (row.count and bool(family & imported))
-            if row in self._released or not asked or not knows or module.name.partition(".")[0] in family:
+            is_deaf = module.name.partition(".")[0] in family or matches(module.name, row.unless)
+            if row in self._released or not asked or not knows or is_deaf:
                 continue
             self._released.add(row)
             for importer, waiting in self._pending.pop(row, []):
@@ -230,6 +233,8 @@ class Walk:
             return
         for guard in one.guards:
             asked = self._mentioned.get(guard) or self._any_name
+            if not asked and module.scope == STDLIB:
+                asked = self._mentioned_below.get(guard, "")
             if asked and asked != module.path:
                 self._import(module, one, Cause(f"{guard!r}, used in /{asked}, is loaded by", module.path))
                 return
@@ -238,13 +243,15 @@ class Walk:
 
     def _note(self, module: Module, facts: Facts) -> None:
         """Remember what a module mentions, and let go of the imports that wait for it."""
-        names = facts.mentions
-        if module.scope in {FUNCTION, DEPENDENCIES}:
-            names |= facts.strings
-            self._note_use(module, facts)
-            self._release(module, facts)
         self.found.mentions |= facts.mentions
-        for name in names:
+        if module.scope not in {FUNCTION, DEPENDENCIES}:
+            for name in facts.mentions:
+                if self._mentioned_below.setdefault(name, module.path) == module.path and name in self._guarded:
+                    self._ask(name, module.path, below=True)
+            return
+        self._note_use(module, facts)
+        self._release(module, facts)
+        for name in facts.mentions | facts.strings:
             if self._mentioned.setdefault(name, module.path) == module.path and name in self._guarded:
                 self._ask(name, module.path)
         if module.scope == FUNCTION and "attributes" in facts.traits:
@@ -261,22 +268,27 @@ class Walk:
             self._asking.append((facts.mentions, frozenset(one.module for one in facts.imports)))
         if READERS & facts.mentions and all(row.count for row in self.rows_of(module, "sources")):
             self.found.source_readers.add(FUNCTION if module.scope == FUNCTION else module.name)
+        self.found.own_words |= (facts.mentions | facts.strings) if module.scope == FUNCTION else frozenset()
         self.found.strings |= facts.strings
         self.found.services |= facts.services
         self.found.libraries |= facts.libraries
         if "opens" in facts.traits:
             self.found.openers.add(module.path)
 
-    def _ask(self, name: str, by: str) -> None:
-        """Let go of the imports that wait for a name, but for those of the module itself that mentions it."""
+    def _ask(self, name: str, by: str, *, below: bool = False) -> None:
+        """Let go of the imports that wait for a name, but for those of the module itself that mentions it.
+
+        From `below`, the standard library, only its own.
+        """
         waiting = self._guarded.pop(name)
-        own = [(owner, one) for owner, one in waiting if owner.path == by]
+        other = [(owner, one) for owner, one in waiting if owner.path == by or (below and owner.scope != STDLIB)]
         for owner, one in waiting:
-            if owner.path != by:
+            if (owner, one) not in other:
                 self._import(owner, one, Cause(f"{name!r}, used in /{by}, is loaded by", owner.path))
-        if own:
-            self._guarded[name] = own
-            self._mentioned.pop(name, None)  # so far only by the module itself
+        if other:
+            self._guarded[name] = other
+            if all(owner.path == by for owner, _ in other):
+                (self._mentioned_below if below else self._mentioned).pop(name, None)  # so far only by itself
 
     # knowledge
 
@@ -288,7 +300,9 @@ class Walk:
     def is_optional(self, importer: Module, name: str) -> bool:
         """Whether an import is one that its importer can do without."""
         return any(
-            matches(name, row.modules) for row in self.rows_of(importer, "optional") if self._lean or not row.lean
+            matches(name, row.modules) and not any(map(self.index.find, row.unless))
+            for row in self.rows_of(importer, "optional")
+            if self._lean or not row.lean
         )
 
     def _apply_rows(self, module: Module, facts: Facts) -> None:

@@ -36,6 +36,7 @@ class Reached:
     traits: dict[str, str] = field(default_factory=dict)  # of the function and dependencies: trait → path
     rows: "dict[Row, str]" = field(default_factory=dict)  # rows with files that apply, and the path that made them
     own: set[str] = field(default_factory=set)  # paths that nothing but firkin's runtime reaches
+    own_words: set[str] = field(default_factory=set)  # mentions and strings of the function
     source_readers: set[str] = field(default_factory=set)  # modules that read sources; FUNCTION for the function's
 
     def chain(self, path: str) -> list[tuple[str, Cause]]:

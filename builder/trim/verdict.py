@@ -29,6 +29,7 @@ from builder.trim.reached import Cause, Reached, Verdict
 from builder.trim.rules import DEPENDENCIES, FUNCTION, STDLIB, Choice
 from builder.trim.rules import RUNTIME as RUNTIME_SCOPE
 from builder.trim.sourceless import sourceless
+from builder.trim.zones import without_zones
 
 LOADER = "the program loader"
 MAX_FIRST_LINE = 256  # BINPRM_BUF_SIZE: the kernel reads no more of it
@@ -78,7 +79,8 @@ def judge(
         ]
         walk.lean(own)
         reached = walk.run((path, cause) for path, cause in starts if path in index.by_path)
-        judged = _Judged(files, index, reached, store, traced=used is not None)
+        zones = without_zones(files.keys(), reached, used, plan.environment)
+        judged = _Judged(files, index, reached, store, zones, traced=used is not None)
         verdict = judged.verdict(Leftovers(reached, index, rows, distributions), dict(own + starts))
         store.save()
     compiled = {source_of(path) for path, file in files.items() if file.how is How.BYTECODE}
@@ -176,6 +178,7 @@ class _Judged:
     index: Index
     reached: Reached
     store: FactsStore
+    zones: Mapping[str, str]  # files of time zones that go, with the reason
     traced: bool
 
     def verdict(self, leftovers: Leftovers, starts: Mapping[str, Cause]) -> Verdict:
@@ -211,6 +214,8 @@ class _Judged:
             kept[path] = Cause("the function's own")
         elif module and not leftovers.is_data_folder(path):
             dropped[path] = UNREACHED
+        elif path in self.zones:
+            dropped[path] = self.zones[path]
         else:
             cause, why = leftovers.judge(path)
             if cause and self.traced and not leftovers.is_beside_native(path):

@@ -375,3 +375,63 @@ def test_six_loads_what_is_asked_of_it(kept):
     }
     files |= {"std/web.py": "", "std/fifo.py": "", "task/app.py": "from six.moves import http_client"}
     assert kept(files) == {"opt/six.py", "std/web.py"}
+
+
+def test_the_standard_library_asks_no_other_package_for_names(kept):
+    """`random.random` there is no use of `lazy.random`; its own lazy modules it does ask."""
+    lazy = "def __getattr__(name):\n    if name == 'random':\n        import {0}"
+    files = {
+        "task/app.py": "import std_user, lazy, own",
+        "std/std_user.py": "x.random",
+        "opt/lazy.py": lazy.format("of_lazy"), "opt/of_lazy.py": "",
+        "std/own.py": lazy.format("of_own"), "std/of_own.py": "",
+    }  # fmt: skip
+    assert kept(files) == {"std/std_user.py", "opt/lazy.py", "std/own.py", "std/of_own.py"}
+    assert "opt/of_lazy.py" in kept({**files, "opt/user.py": "lazy.random", "task/app.py": "import lazy, user"})
+
+
+def test_what_needs_a_package_that_is_not_there_is_optional(kept):
+    """A back end for a library that nobody installed would only fail in another place."""
+    row = '[[optional]]\nwhen = ["a"]\nmodules = ["a._draw"]\nunless = ["drawing"]\nwhy = "draws with drawing"'
+    files = {"task/app.py": "import a", "opt/a/__init__.py": "import_module('a._draw')", "opt/a/_draw.py": ""}
+    assert kept(files, rows=row) == {"opt/a/__init__.py"}
+    assert "opt/a/_draw.py" in kept({**files, "opt/drawing.py": ""}, rows=row)
+
+
+ASKED = '[[waits]]\nwhen = ["a"]\nmodules = ["a.b"]\nasks = ["b", "@services"]\nunless = ["deaf.*"]\nwhy = "when asked"'
+
+
+@pytest.mark.parametrize(
+    ("source", "loads"), [("import a\na.b", True), ("import a\na.c", False), ("import a\na.client(name)", True)]
+)
+def test_an_import_waits_for_a_name_or_a_trait(kept, source: str, loads: bool):  # noqa: FBT001 - of a table
+    """Also one that begins as a computed name does; a package whose use of the name is known to be another is deaf."""
+    files = {"task/app.py": "import user", "opt/a/__init__.py": "import_module(f'a.{x}')", "opt/a/b.py": ""}
+    traits = source.replace("import a", "import a, boto3")
+    assert ("opt/a/b.py" in kept({**files, "opt/user.py": traits}, rows=ASKED)) is loads
+    deaf = {**files, "task/app.py": "import deaf", "opt/deaf.py": traits.replace("client", "x")}
+    assert "opt/a/b.py" not in kept(deaf, rows=ASKED)
+
+
+def test_words_in_the_standard_librarys_compiled_modules_can_be_told_from_names(kept):
+    """`_socket` names the codec idna, which is no import of the package of that name."""
+    files = {
+        "task/app.py": "import _socket",
+        "std/_socket.cpython-311-x86_64-linux-gnu.so": "",
+        "opt/idna.py": "",
+    }
+    native = {"std/_socket.cpython-311-x86_64-linux-gnu.so": {"idna"}}
+    row = '[[names]]\nwhen = ["_socket"]\ncount = false\nwhy = "a codec"'
+    assert "opt/idna.py" in kept(files, native=native)
+    assert "opt/idna.py" not in kept(files, native=native, rows=row)
+
+
+def test_the_list_of_a_distributions_files_stays_for_who_reads_it(synthetic):
+    """Names and versions are in the metadata; RECORD is read by `files` and its like."""
+    record = "opt/plug-1.0.dist-info/RECORD"
+    files = {**DIST, record: "", "opt/plug-1.0.dist-info/METADATA": "Name: plug\nVersion: 1.0\n"}
+    assert record not in synthetic({"task/app.py": "version('plug')", **files}).data()
+    assert record in synthetic({"task/app.py": "distribution('plug').files", **files}).data()
+    assert record in synthetic({"task/app.py": "from importlib.metadata import files\nfiles('plug')", **files}).data()
+    resources = "from importlib.resources import files\nfiles('plug')"
+    assert record not in synthetic({"task/app.py": f"import plug\n{resources}", **files}).data()
