@@ -184,6 +184,7 @@ def test_where_no_program_of_it_runs_an_image_says_plainly_that_it_is_not_proven
     assert done.code == 0, done.err
     assert f"not proven: the image is for linux/{FOREIGN}" in done.err
     assert "install qemu-user-static" in done.err
+    assert "that the function misses nothing is known by reading alone" in done.err
     assert json.loads(done.out)["proof"]["method"] == "not proven"
     assert read_layout(tmp_path / "out").config.architecture == FOREIGN
 
@@ -197,19 +198,23 @@ def handler(event, context):
 """
 
 
-def test_a_base_on_musl_runs_with_wheels_for_musl(build, function, tmp_path):
-    """A real CPython on musl, and a compiled wheel for musl, in the sandbox."""
+@pytest.mark.parametrize(
+    ("how", "program"), [([], "/usr/local/bin/python3"), (["--flatten"], "/var/lang/bin/python3.")]
+)
+def test_a_base_on_musl_runs_with_wheels_for_musl(build, function, tmp_path, how, program):
+    """A real CPython on musl, and a compiled wheel for musl, in the sandbox; kept, and trimmed to what is reached."""
     source = function(
         MUSL_HANDLER,
         events={"e": {"name": "<"}},
         expected={"e": ["musl", "musl.so", "&lt;"]},
         files={"requirements.txt": "markupsafe==3.0.2\n"},
     )
-    done = build(source, "--base", f"oci:{musl_base()}", "-o", f"oci:{tmp_path}/out", "-v")
+    done = build(source, "--base", f"oci:{musl_base()}", *how, "-o", f"oci:{tmp_path}/out", "-v")
     image = built(done, tmp_path / "out")
     assert "(musl 1.2" in done.err
     assert "proven: 1 event" in done.err
-    assert image.config.entrypoint[0] == "/usr/local/bin/python3"
+    assert ("the base is kept as it is: trimming is for what lies over it" in done.err) == (not how)
+    assert image.config.entrypoint[0].startswith(program)
 
 
 OF_THE_BASE = """\
@@ -222,12 +227,18 @@ def handler(event, context):
 
 
 def test_a_base_laid_out_as_awss_own_keeps_its_packages_and_library_path(build, function, tmp_path):
-    """AWS's cannot be fetched for a test. Its packages are imported, its own runtime's file gives way to our folder."""
+    """AWS's cannot be fetched for a test. Its packages are imported, its own runtime's file gives way to our folder.
+
+    They may look for what lies over them, so that all of it stays.
+    """
     answer = ["the base", "the base\n", "/var/lang/bin/python3"]
-    source = function(OF_THE_BASE, events={"e": {}}, expected={"e": answer})
+    requirements = {"requirements.txt": "colorama==0.4.6\n"}
+    source = function(OF_THE_BASE, events={"e": {}}, expected={"e": answer}, files=requirements)
     done = build(source, "--base", f"oci:{aws_like_base()}", "-o", f"oci:{tmp_path}/out")
     image = built(done, tmp_path / "out")
     assert "proven: 1 event" in done.err
+    assert "all dependencies stay: the base has packages of its own" in done.err
+    assert "opt/python/colorama/ansi.py" in files_of(image, tmp_path / "root")
     assert image.config.env["LD_LIBRARY_PATH"].startswith("/var/lang/lib:")
     assert image.config.env["TZ"] == ":/etc/localtime"
 

@@ -86,6 +86,19 @@ def test_an_edit_that_says_nothing_else_about_other_files_is_judged_as_before(bu
     assert judged("import colorsys, sched\ndef handler(event, context):\n    return 1")
 
 
+STARTED = """\
+import sys
+def handler(event, context):
+    return [sorted(sys.modules), sys.path, [str(one) for one in sys.meta_path], len(sys.path_hooks)]
+"""
+
+
+def test_a_trimmed_function_starts_with_what_the_untrimmed_one_starts_with(built):
+    """The same modules, found by the same finders in the same places: the comparison itself would tell."""
+    result = built(STARTED, 1)
+    assert (len(result.answers), result.rounds) == (1, ())
+
+
 def test_what_is_caught_is_put_back_by_what_the_untrimmed_function_uses(built):
     """No message tells what is missing: the untrimmed function is run again and watched."""
     app = (
