@@ -111,10 +111,10 @@ def assemble_prepared(prepared: Prepared, cache: Cache, console: Console) -> Ass
 
 def _why_not_proven(prepared: Prepared) -> str:
     """Why the image is not run, as a warning; "" when it is."""
-    from builder.prove import runner_of
-
     if not prepared.config.prove:
         return "not proven: --no-prove was given"
+    from builder.prove import runner_of
+
     if runner_of(prepared.plan.architecture) is None:
         return (
             f"not proven: the image is for linux/{prepared.plan.architecture}, and this machine runs no programs of "

@@ -805,3 +805,18 @@ def test_a_date_that_is_none_is_told(build_image, function, text):
     done = build_image(function(), SOURCE_DATE_EPOCH=text)
     assert done.code == 3
     assert "git log -1 --format=%ct" in done.err
+
+
+def test_an_edit_that_is_not_proven_loads_nothing_that_proves(function, warm_cache, tmp_path):
+    """What a quick build does not need costs it nothing: neither sandboxes nor the emulator, no client, no template."""
+    heavy = ["asyncio", "builder.prove", "docker", "emulator", "httpx", "jinja2", "builder.trim.reading"]
+    code = (
+        "import sys\nfrom builder.cli import build_image\n"
+        f"try:\n    build_image()\nfinally:\n    print(sorted(set({heavy}) & set(sys.modules)), file=sys.stderr)"
+    )
+    source = function(ECHO)
+    for edit in ("", "# edited\n"):
+        (source / "app.py").write_text(ECHO + edit)
+        done = run([sys.executable, "-c", code, source, "-q", "--no-prove"], cache=warm_cache, cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert done.err.splitlines()[-1] == "[]"
