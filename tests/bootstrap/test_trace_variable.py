@@ -12,10 +12,10 @@ PROGRAM = """
 import os, posix, subprocess, sys
 from bootstrap.loop import set_trace_id
 
-CHILD = [sys.executable, "-S", "-c", "import os; print(os.environ.get('_X_AMZN_TRACE_ID'))"]
+CHILD = ["/bin/sh", "-c", 'printf %s "${_X_AMZN_TRACE_ID-None}"']  # a tenth of what a Python would take
 
 def seen():
-    return os.environ.get("_X_AMZN_TRACE_ID"), subprocess.run(CHILD, capture_output=True, text=True).stdout[:-1]
+    return os.environ.get("_X_AMZN_TRACE_ID"), subprocess.run(CHILD, capture_output=True, text=True).stdout
 
 def check(label):
     for text in ("Root=1", "Root=22;Parent=3", "x", "", "y" * 5000):
