@@ -74,7 +74,9 @@ RESPONSE_TOO_LARGE = _error(
     f"Response payload size exceeded maximum allowed payload size ({limits.PAYLOAD_LIMIT_BYTES} bytes).",
 )
 TRUNCATED_RESPONSE = _error(
-    "Runtime.TruncatedResponse", "The runtime closed its connection before the streamed response was complete."
+    "Runtime.TruncatedResponse",
+    "The streamed response is not complete: the runtime closed its connection before its end, or it has more than "
+    f"{limits.STREAM_LIMIT_BYTES} bytes.",
 )
 INVALID_RESPONSE_MODE = Answer(b"", error_type="Runtime.InvalidResponseModeHeader")
 CLOSING = _error("ServiceException", "The emulator was shut down before the invocation ended.")

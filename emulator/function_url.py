@@ -116,6 +116,11 @@ class FunctionUrlFront:
         """Tell in the log why a caller got a 502."""
         self._note(f"RequestId: {request_id} Error: the answer is no HTTP response: {reason}\n")
 
+    def note_cut(self, request_id: str, error: bytes) -> None:
+        """Tell in the log why a caller did not get the whole of a stream, in the runtime's words or ours."""
+        text = error[:_SHOWN_BYTES].decode("utf-8", "replace").strip()
+        self._note(f"RequestId: {request_id} Error: the answer was cut off: {text}\n")
+
 
 class _Reply:
     """The answer to one call: a `streams.Sink`, and the `done` of its submission."""
@@ -156,7 +161,8 @@ class _Reply:
 
     def answered(self, request_id: str, answer: Answer) -> None:
         """The runtime has answered, or its stream is whole: the caller need not wait for the invocation's end."""
-        self._conclude(request_id, answer.body, failed=answer.error_type is not None)
+        error = None if answer.error_type is None else answer.error_type.encode() + b" " + answer.body
+        self._conclude(request_id, answer.body, error)
 
     def done(self, outcome: Outcome) -> None:
         """The invocation is over."""
@@ -167,25 +173,28 @@ class _Reply:
         elif outcome.status == ClosedError.status:
             self.answer(_render_message(outcome.status, _MESSAGES[outcome.status]))
         else:
-            self._conclude(outcome.request_id, outcome.payload, failed=outcome.function_error is not None)
+            self._conclude(
+                outcome.request_id, outcome.payload, None if outcome.function_error is None else outcome.payload
+            )
 
-    def _conclude(self, request_id: str, payload: bytes, *, failed: bool) -> None:
+    def _conclude(self, request_id: str, payload: bytes, error: bytes | None) -> None:
         if self._begun:
             self._over = True
-            if failed:  # the caller must not take what it has for the whole
+            if error is not None:  # the caller must not take what it has for the whole
+                self._front.note_cut(request_id, error)
                 self._front.server.cut(self._call)
             else:
                 self._front.server.end_reply(self._call)
             self._front.over(self._call)
-        elif failed:
+        elif error is not None:
             self.answer(render_failure())
         elif self._valve is not None:
             self._answer_invalid(request_id, self._invalid or "the stream ended before its eight NUL bytes")
         else:
             try:
                 self.answer(parse_result(payload))
-            except InvalidAnswerError as error:
-                self._answer_invalid(request_id, str(error))
+            except InvalidAnswerError as reason:
+                self._answer_invalid(request_id, str(reason))
 
     def answer(self, response: Response) -> None:
         """Answer in one piece."""
@@ -219,6 +228,7 @@ class _Reply:
         self.answer(render_failure())
 
 
+_SHOWN_BYTES = 1000
 _MESSAGES = {413: "Request Entity Too Large", 503: "Service Unavailable"}
 
 

@@ -140,9 +140,12 @@ def test_the_log_says_why(site: Callable[..., Site]) -> None:
     """Whoever runs it learns what was wrong with the answer."""
     own = site()
     own.say({"statusCode": 42})
+    with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+        own.ask("POST", body=PRELUDE + b"ale", x_wish="break")
     own.process.send_signal(signal.SIGTERM)
     out, _ = own.process.communicate(timeout=10)
     assert re.search(rb"RequestId: \S+ Error: the answer is no HTTP response: its statusCode is '42'", out)
+    assert re.search(rb"RequestId: \S+ Error: the answer was cut off: .*Runtime.Midway", out)
 
 
 def test_a_functions_error_is_not_shown(shared: Site) -> None:
