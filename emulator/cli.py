@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_VARIABLE = "AWS_LAMBDA_FUNCTION_TIMEOUT"
 _MEMORY_VARIABLE = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
+_PORT_OPTIONS = frozenset({"--port", "--runtime-interface-emulator-address"})
 _EXTENSIONS = "/opt/extensions"  # the platform's folder for them
 
 
@@ -110,7 +111,9 @@ def parse_arguments(argv: Sequence[str], environment: Mapping[str, str]) -> Argu
     options = _make_parser()
     switches = frozenset(name for name, is_switch in options.options() if is_switch) | {"-h", "--help"}
     ours, command = _split_command(argv, switches)
-    variables = parser.from_variables(options, environment, {"PORT": "--port"})
+    named = {word.partition("=")[0] for word in ours}
+    own_port = "EMULATOR_PORT" in environment or not named.isdisjoint(_PORT_OPTIONS)
+    variables = parser.from_variables(options, environment, {} if own_port else {"PORT": "--port"})
     flags = options.parse_args([*variables, *ours], namespace=_Flags())
     command = command or addresses.find_bootstrap(os.access)
     if not command:

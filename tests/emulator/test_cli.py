@@ -29,6 +29,15 @@ def test_flags_before_environment() -> None:
     assert parse_arguments(["--", "x"], {"AWS_LAMBDA_FUNCTION_TIMEOUT": ""}).settings.timeout_s == 3.0
 
 
+def test_the_platforms_port_is_the_last_resort() -> None:
+    """Whoever names a port is not asked what PORT means here."""
+    assert parse_arguments(["--", "x"], {"PORT": "9"}).port == 9
+    assert parse_arguments(["--", "x"], {"PORT": ""}).port == 8080
+    assert parse_arguments(["--port=7", "--", "x"], {"PORT": "tcp://10.0.0.1:80"}).port == 7
+    assert parse_arguments(["--", "x"], {"PORT": "no port", "EMULATOR_PORT": "6"}).port == 6
+    assert parse_arguments(["--runtime-interface-emulator-address", ":5", "x"], {"PORT": "no port"}).port == 5
+
+
 @pytest.mark.parametrize(
     ("argv", "variables", "found"),
     [
