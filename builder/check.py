@@ -26,7 +26,7 @@ def check_same(built: Image, given: Image, *, name: str) -> None:
     shown = differences[:SHOWN] + ([f"and {len(differences) - SHOWN} more"] if len(differences) > SHOWN else [])
     raise CheckError(
         f"checking {name}: it is {given.digest}, and this build gives {built.digest}",
-        hint="Build from the same files, lock, settings, Python and firkin; SOURCE_DATE_EPOCH counts too.",
+        hint="Build with the same options from the same files, lock, Python and firkin; SOURCE_DATE_EPOCH counts too.",
         details="\n".join(shown),
     )
 

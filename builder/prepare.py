@@ -187,5 +187,6 @@ def _check_platform(config: Config, interpreter: Interpreter) -> None:
         raise InterpreterError(
             f"building for {config.platform!r}{origin and f' (from {origin})'}: --base host ships the interpreter of "
             f"this machine, which is linux/{interpreter.architecture}",
-            hint=f"Build on a machine of that platform (known: {known}), or leave --platform out.",
+            hint=f"Name a base of that platform, such as --base python:3.13-slim, or build on such a machine; "
+            f"known are {known}.",
         )

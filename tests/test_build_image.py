@@ -17,6 +17,7 @@ import pytest
 
 from builder.errors import BuilderError
 from builder.oci import read_layout
+from tests.bases import FOREIGN
 from tests.conftest import elsewhere, run, write_function
 
 # Half an interpreter, enough to run a function: for tests that build on an empty cache and are about something else.
@@ -258,6 +259,7 @@ def test_the_order_holds_for_lists_tags_and_flags_too(build_image, function, tmp
         ([], {}, {"trim": "hard"}, 2, "from pyproject.toml, [tool.build-image]"),
         ([], {"BUILD_IMAGE_TRIM": "hard"}, {}, 2, "from the environment, BUILD_IMAGE_TRIM"),
         ([], {}, {"volatile": ["("]}, 3, "reading pyproject.toml, [tool.build-image]: '(' is no regular expression"),
+        (["--platform", f"linux/{FOREIGN}"], {}, {}, 13, "Name a base of that platform"),
         ([], {"BUILD_IMAGE_PLATFORM": "linux/mips"}, {}, 2, "from the environment, BUILD_IMAGE_PLATFORM"),
         ([], {}, {"handlr": "x.y"}, 3, "unknown key 'handlr'"),
         ([], {}, {"tag": 5}, 3, "not a string"),

@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 
-from builder.attest.base_parts import base_parts
+from builder.attest.base_parts import base_owners, base_parts
 from builder.attest.parts import collect_parts
 from builder.attest.provenance import render_provenance
 from builder.attest.sbom import render_sbom
@@ -31,7 +32,8 @@ def attest(result: Result) -> Attested:
     name = Reference.parse(result.prepared.reference).familiar.rpartition(":")[0]
     firkin = version("firkin")
     base = result.prepared.base
-    parts = collect_parts(plan, python=result.prepared.interpreter.full_version, firkin=firkin)
+    owners = partial(base_owners, root=base.tree) if base is not None else None
+    parts = collect_parts(plan, python=result.prepared.interpreter.full_version, firkin=firkin, owners=owners)
     if base is not None and plan.foundation is not None:
         named = "base" if plan.foundation.is_local else plan.foundation.name
         kept = base_parts(named, plan.foundation.digest, base.tree)

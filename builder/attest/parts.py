@@ -10,11 +10,11 @@ import io
 import posixpath
 import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from builder.plan import LANG, PACKAGES, How, Plan, PlannedFile
 
@@ -44,12 +44,27 @@ class Part:
     files: int = 1
 
 
-def collect_parts(plan: Plan, *, python: str, firkin: str) -> tuple[Part, ...]:
-    """The parts of the plan, sorted; `python` is the interpreter's full version, `firkin` this program's."""
+class Owner(NamedTuple):
+    """The system's package that a file is from, and the distribution, as package URLs name it."""
+
+    package: str
+    version: str
+    architecture: str
+    distribution: str = "debian"
+
+
+Owners = Callable[[Iterable[str]], Mapping[str, Owner]]
+
+
+def collect_parts(plan: Plan, *, python: str, firkin: str, owners: Owners | None = None) -> tuple[Part, ...]:
+    """The parts of the plan, sorted; `python` is the interpreter's full version, `firkin` this program's.
+
+    `owners` tells the system's package of a file; else this machine's dpkg does.
+    """
     files = {file.path: file for layer in plan.layers for file in layer.files}
     parts = [
         *_packages(files.values()),
-        *_libraries(files.values()),
+        *_libraries(files.values(), owners or debian_owners),
         *_interpreter(files.get(f"{LANG}/bin/{plan.python}"), python),
         Part("runtime", "firkin", firkin, f"pkg:pypi/firkin@{firkin}", ""),
     ]
@@ -85,18 +100,20 @@ def _interpreter(program: PlannedFile | None, python: str) -> Iterator[Part]:
         yield Part("interpreter", "cpython", python, f"pkg:generic/cpython@{python}", _sha256(program.source))
 
 
-def _libraries(files: Iterable[PlannedFile]) -> Iterator[Part]:
+def _libraries(files: Iterable[PlannedFile], owners: Owners) -> Iterator[Part]:
     """Shared libraries of the system: those that no package and no interpreter brought."""
     found = {
         file.source: posixpath.basename(file.path)
         for file in files
         if file.how in {How.COPY, How.WITHOUT_DEBUG} and _SHARED.search(file.path) and _is_systems(file)
     }
-    owners = debian_owners(found)
+    known = owners(found)
     for source, soname in found.items():
-        package, version, architecture = owners.get(source, ("", "", ""))
-        purl = f"pkg:deb/debian/{package}@{version}?arch={architecture}" if package else f"pkg:generic/{soname}"
-        yield Part("library", soname, version, purl.replace("+", "%2B"), _sha256(source))
+        owner = known.get(source)
+        purl = f"pkg:generic/{soname}"
+        if owner:
+            purl = f"pkg:deb/{owner.distribution}/{owner.package}@{owner.version}?arch={owner.architecture}"
+        yield Part("library", soname, owner.version if owner else "", purl.replace("+", "%2B"), _sha256(source))
 
 
 def _is_systems(file: PlannedFile) -> bool:
@@ -108,18 +125,18 @@ def _sha256(source: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def debian_owners(sources: Iterable[str]) -> dict[str, tuple[str, str, str]]:
-    """File → name, version and architecture of its Debian package; empty where there is no dpkg."""
+def debian_owners(sources: Iterable[str]) -> dict[str, Owner]:
+    """File of this machine → its Debian package; empty where there is no dpkg."""
     names = {name: source for source in sources for name in _dpkg_names(source)}
     owners = dict(_owners(_query("--search", *names), names))
     if not owners:
         return {}
     packages = sorted({package for package, _ in owners.values()} | {f"{p}:{a}" for p, a in owners.values() if a})
     shown = _query("--show", "--showformat=${binary:Package}\t${Package}\t${Version}\t${Architecture}\n", *packages)
-    versions: dict[str, tuple[str, str, str]] = {}
+    versions: dict[str, Owner] = {}
     for line in shown.splitlines():
         full, package, version, architecture = line.split("\t")
-        versions[full] = versions[package] = (package, version, architecture)
+        versions[full] = versions[package] = Owner(package, version, architecture)
     found = {source: versions.get(f"{p}:{a}" if a else p) or versions.get(p) for source, (p, a) in owners.items()}
     return {source: owner for source, owner in found.items() if owner}
 

@@ -40,7 +40,9 @@ _network = _group(NETWORK)
 
 OPTIONS = (
     _function(
-        "--handler", metavar="MODULE.FUNCTION", help="The handler; else [tool.build-image], else the usual names."
+        "--handler",
+        metavar="MODULE.FUNCTION",
+        help="The handler; else app.handler, lambda_function.lambda_handler or main.handler, if it is there.",
     ),
     _function(
         "--event",

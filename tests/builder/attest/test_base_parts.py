@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.attest.base_parts import base_parts
+from builder.attest.base_parts import base_owners, base_parts
+from builder.attest.parts import Owner, debian_owners
 from tests.bases import debian_base
 from tests.conftest import ROOT
 
@@ -60,6 +61,38 @@ def test_each_database_is_read(tmp_path, files, purls):
     base, *parts = base_parts("ghcr.io/a/python:3", DIGEST, write(tmp_path, files))
     assert (base.purl, base.sha256) == (f"pkg:oci/python@sha256%3A{'1' * 64}", "1" * 64)
     assert [part.purl for part in parts] == purls
+
+
+@pytest.mark.parametrize(
+    ("lists", "found"),
+    [
+        ({"info/libssl3:amd64.list": "/.\n/usr/lib/x\n/usr/lib/x/libssl.so.3\n"}, True),
+        ({"info/libssl3.list": "/lib/x/libssl.so.3\n"}, True),
+        ({"status.d/libssl3.md5sums": "0123  usr/lib/x/libssl.so.3\n"}, True),
+        ({"info/libssl3.list": "/usr/lib/x/libcrypto.so.3\n"}, False),
+        ({"info/removed.list": "/usr/lib/x/libssl.so.3\n"}, False),
+        ({}, False),
+    ],
+)
+def test_a_file_that_was_taken_out_of_a_base_has_the_package_that_brought_it(tmp_path, lists, found):
+    """With merged folders and without, by dpkg's lists or by distroless images' hashes; else nobody's is claimed."""
+    status = "Package: libssl3\nStatus: install ok installed\nArchitecture: amd64\nVersion: 3.0-1\n\n" + DPKG
+    files = {f"var/lib/dpkg/{name}": text for name, text in lists.items()}
+    root = write(tmp_path, {"usr/lib/x/libssl.so.3": "", "var/lib/dpkg/status": status, **files})
+    (root / "lib").symlink_to("usr/lib")
+    source = f"{root}/lib/x/libssl.so.3"
+    owner = Owner("libssl3", "3.0-1", "amd64", "linux")
+    assert base_owners([source, "/bin/sh"], root) == ({source: owner} if found else {})
+
+
+def test_the_owners_in_a_base_are_dpkgs(tmp_path):
+    """This machine's own database and a library of it, against what its dpkg-query says."""
+    library = Path("/usr/lib/x86_64-linux-gnu/libc.so.6")
+    here = Path("/var/lib/dpkg")
+    lists = {f"var/lib/dpkg/info/{file.name}": file.read_text() for file in (here / "info").glob("libc*.list")}
+    write(tmp_path, {"var/lib/dpkg/status": (here / "status").read_text(), str(library)[1:]: "", **lists})
+    source = f"{tmp_path}{library}"
+    assert base_owners([source], tmp_path)[source][:3] == debian_owners([str(library)])[str(library)][:3]
 
 
 @given(text=st.text(max_size=500))
