@@ -138,17 +138,20 @@ def render_json(value: object, *, raw_utf8: bool) -> bytes:
     """Return `value` as JSON in UTF-8. Raises as `json.dumps` does: TypeError, ValueError, RecursionError."""
     if _scan is None:
         return _render_by_package(value, raw_utf8=raw_utf8)
+    quote = _json.encode_basestring if raw_utf8 else _json.encode_basestring_ascii
     try:
         # `marshal` takes the built-in classes themselves and nothing derived from them, so what it takes holds no
         # named tuple and no Decimal; asking it costs a third of a walk, and for small results nothing to speak of.
         size = len(marshal.dumps(value))  # type: ignore[arg-type]  # that is the question
         if size >= LARGE_BYTES:
-            from .payload_large import maybe_render_large  # noqa: PLC0415  most functions never see one
+            from .payload_large import maybe_render_large, maybe_render_text  # noqa: PLC0415  most never see one
 
             rendered = maybe_render_large(value, raw_utf8=raw_utf8)
+            if rendered is None:
+                rendered = maybe_render_text(value, lambda inner: _encode(inner, quote, _substitute))
             if rendered is not None:
                 return rendered
-        text = _encode(value, _json.encode_basestring if raw_utf8 else _json.encode_basestring_ascii, _substitute)
+        text = _encode(value, quote, _substitute)
     except Exception:  # noqa: BLE001  something derived, circular or too deep; or it has no JSON form
         text = _render_closely(value, raw_utf8=raw_utf8)
     # A lone surrogate has no UTF-8; backslashreplace writes it as the escape that JSON has for it.

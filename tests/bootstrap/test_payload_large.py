@@ -8,17 +8,18 @@ import json
 import math
 import sys
 import types
+from functools import partial
 from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bootstrap import payload_large
 from bootstrap.errors import MarshalError, UnmarshalError
 from bootstrap.payload import LARGE_BYTES, parse_event, render_json, render_result
-from bootstrap.payload_large import maybe_render_large, parse_large
+from bootstrap.payload_large import maybe_render_large, maybe_render_text, parse_large
 from tests.bootstrap.recording_server import Event
 from tests.bootstrap.runtime_process import run_runtime, write_function
 
@@ -220,3 +221,25 @@ def test_what_large_payloads_need_may_be_out_of_reach(deed, tmp_path) -> None:
     outcome = run_runtime(tmp_path, events=[Event(b"1"), Event(body), Event(body)])
     assert [answer.path.rpartition("/")[2] for answer in outcome.answers] == ["response"] * 3, outcome.stdout
     assert [json.loads(answer.body) for answer in outcome.answers] == [1, LARGE, LARGE]
+
+
+ENDS = st.sampled_from(["x", "=+/", "\x7f", '"', "\\", "\n", "\u00e9", "\ud800"])
+LARGE_TEXTS = ENDS.map(lambda end: "a" * LARGE_BYTES + end)
+
+
+@settings(max_examples=25)  # the ways are few, and each text is large
+@given(
+    LARGE_TEXTS | st.dictionaries(st.text() | st.integers() | st.none(), LARGE_TEXTS | VALUES, max_size=3),
+    st.booleans(),
+)
+def test_a_large_text_is_rendered_as_json_does(value: object, raw: bool) -> None:  # noqa: FBT001 - drawn
+    """Alone or in an object, with letters that need an escape or without: the bytes of `json`, or left alone."""
+    rendered = maybe_render_text(value, partial(json.dumps, ensure_ascii=not raw))
+    assert rendered in {None, json.dumps(value, ensure_ascii=not raw).encode("utf-8", "backslashreplace")}
+
+
+def test_a_file_in_base64_takes_the_short_way() -> None:
+    """The answer of a web function that sends a file, and a text that is the whole answer."""
+    answer = {"statusCode": 200, "isBase64Encoded": True, "body": "QUJD" * LARGE_BYTES}
+    for value in (answer, answer["body"]):
+        assert maybe_render_text(value, json.dumps) == json.dumps(value).encode()
