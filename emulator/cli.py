@@ -84,11 +84,10 @@ def main() -> int:
 def _serve(arguments: Arguments) -> None:
     addresses.raise_open_files()
     # Imported here: a wrong flag is told without waiting for asyncio.
-    import asyncio  # noqa: PLC0415 - see above
-
+    from .prompt_loop import run  # noqa: PLC0415 - see above
     from .serving import serve  # noqa: PLC0415 - see above
 
-    asyncio.run(
+    run(
         serve(
             arguments.settings,
             host=arguments.host,

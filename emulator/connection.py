@@ -1,36 +1,25 @@
-"""An HTTP server on asyncio: sockets outside, `http1` inside, a handler behind. Used by both ports.
+"""One HTTP connection of a server: its socket outside, `http1` inside, its server's handler behind.
 
-Why protocols and not streams: a request costs one callback here and a handful of tasks there. A connection has at
-most one request under way; what a client sends ahead stays in its buffer, and beyond a bound it is not read. Every
-connection has a deadline, looked at once a second: for the rest of a begun request, for the next one, or for taking a
-response off our hands. A refused client gets its status, then is listened to for a moment with deaf ears: closing at
-once would reset the connection under the response.
+A connection has at most one request under way; what a client sends ahead stays in its buffer, and beyond a bound it is
+not read. Every connection has a deadline, which its server looks at once a second: for the rest of a begun request, for
+the next one, or for taking a response off our hands. A refused client gets its status, then is listened to for a moment
+with deaf ears: closing at once would reset the connection under the response.
 
-A body may come and a response may go in pieces. Whoever passes pieces on sees to back-pressure: `pause_request` stops
-reading from a client, and `on_flow` tells when a client takes its response more slowly than it is written.
-
-It knows no Lambda: what requests mean is the handler's.
+Why no asyncio streams or protocols: most requests are one read, one call of the handler and one write, and that is all
+that is done for them here. It knows no Lambda.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from typing import Callable, NamedTuple, cast
+from typing import TYPE_CHECKING
 
-from . import limits
-from .dates import render_date
-from .errors import ListenError, ProtocolError
-from .http1 import (
-    CONTINUE,
+from .errors import ProtocolError
+from .http1 import CONTINUE, NEED_DATA, Begin, Piece, Request, RequestParser
+from .http1_response import (
     CONTINUE_RESPONSE,
     LAST_CHUNK,
-    NEED_DATA,
-    Begin,
-    Limits,
-    Piece,
-    Request,
-    RequestParser,
+    WITHOUT_BODY,
     Response,
     has_body,
     render_begin,
@@ -38,211 +27,35 @@ from .http1 import (
     render_head,
     render_response,
 )
+from .transport import Transport
 
-_SWEEP_S = 1.0  # how often deadlines are looked at
-_LINGER_S = 2.0  # how long a refused client may go on sending
+if TYPE_CHECKING:
+    import asyncio
+    import socket
+
+    from .http_server import HttpServer
+
+LINGER_S = 2.0
+"""How long a refused client may go on sending."""
+
 _AHEAD_BYTES = 64 * 1024  # what a client may send ahead of its response
-_BACKLOG = 4096  # connections the kernel keeps for us before accept; it may allow fewer
-_READ_BYTES = 256 * 1024  # what is read at once; asyncio's own size
-_JOINED_BYTES = 64 * 1024  # a larger body is not copied to join its head in one write
+_READ_BYTES = 64 * 1024  # what is read at once, unless it has a place of its own
+_READS = 64  # of a body that has a place, before others have their turn
+_JOINED_BYTES = 16 * 1024  # a larger body is not copied to join its head
 _NEVER = float("inf")
 _CHUNKED, _UNTIL_CLOSED, _NO_BODY = "chunked", "until closed", "no body"
 
 
-class Handler(NamedTuple):
-    """What stands behind a port. A call is a number; it is answered once, at any time.
+class Connection:
+    """What a server does with one accepted socket until it is closed. `HttpServer` says what its methods are for."""
 
-    Either with `HttpServer.reply`, or in pieces with `begin_reply`, `send` and `end_reply`, or `cut` in the middle.
-
-    `on_request` is given each request. `on_lost` is told that the connection of an unanswered call was closed: a
-    reply to it goes nowhere. `render_refusal` words the answer to bytes that are no request.
-
-    If `streams` says so of a request's head, `on_begin` is given the head and `on_piece` the body as it comes, before
-    `on_request` is given the rest, without a body. `on_flow` is told of a call answered in pieces that its client
-    falls behind (False) and has caught up (True).
-    """
-
-    on_request: Callable[[int, Request], None]
-    on_lost: Callable[[int], None]
-    render_refusal: Callable[[ProtocolError], Response]
-    streams: Callable[[Request], bool] | None = None
-    on_begin: Callable[[int, Request], None] | None = None
-    on_piece: Callable[[int, bytes], None] | None = None
-    on_flow: Callable[[int, bool], None] | None = None
-
-
-class ServerOptions(NamedTuple):
-    """`half_open`: whether a client that ended its side may still want its response, or is taken for gone."""
-
-    bounds: Limits
-    max_connections: int
-    half_open: bool
-    request_limit_s: float = limits.REQUEST_LIMIT_S
-    idle_limit_s: float = limits.IDLE_LIMIT_S
-
-
-class HttpServer:
-    """One listening port. `listen`, then `start`; `close` ends it and its connections."""
-
-    def __init__(self, handler: Handler, options: ServerOptions) -> None:
-        self.handler = handler
-        self.options = options
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._server: asyncio.AbstractServer | None = None
-        self._connections: set[_Connection] = set()
-        self._calls: dict[int, _Connection] = {}
-        self._last_call = 0
-        self._sweeper: asyncio.TimerHandle | None = None
-        self._date = (0, "")
-        # One for all: what a connection reads is its parser's before the next one reads.
-        self.buffer = memoryview(bytearray(_READ_BYTES))
-
-    async def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Take the address and return it with the real port. Nobody is accepted yet. Raises `ListenError`."""
-        self._loop = loop = asyncio.get_running_loop()
-        try:
-            server = await loop.create_server(
-                lambda: _Connection(self, loop), host, port, backlog=_BACKLOG, start_serving=False
-            )
-        except (OSError, OverflowError) as error:
-            raise ListenError(
-                f"listening on {host!r} port {port!r}: {error}; choose a free port (0 lets the system choose) "
-                "on an address of this machine"
-            ) from error
+    def __init__(
+        self, server: HttpServer, loop: asyncio.AbstractEventLoop, sock: socket.socket, address: tuple[str, int]
+    ) -> None:
         self._server = server
-        address = server.sockets[0].getsockname()
-        return str(address[0]), int(address[1])
-
-    async def start(self) -> None:
-        """Accept connections from here on."""
-        if self._server is not None:
-            await self._server.start_serving()
-
-    def reply(self, call: int, response: Response) -> None:
-        """Answer a call; to one whose connection is gone, nothing happens."""
-        connection = self._calls.pop(call, None)
-        if connection is not None:
-            connection.reply(response)
-
-    def awaits(self, call: int) -> bool:
-        """Whether somebody still waits for the answer to a call."""
-        return call in self._calls
-
-    def begin_reply(self, call: int, response: Response) -> None:
-        """Answer a call with a head and, as `send` goes on, a body; nothing happens if its connection is gone."""
-        connection = self._calls.get(call)
-        if connection is not None:
-            connection.begin_reply(response)
-
-    def send(self, call: int, data: bytes) -> None:
-        """Write the next piece of a body."""
-        connection = self._calls.get(call)
-        if connection is not None:
-            connection.send(data)
-
-    def end_reply(self, call: int) -> None:
-        """The body is whole."""
-        connection = self._calls.pop(call, None)
-        if connection is not None:
-            connection.end_reply()
-
-    def cut(self, call: int) -> None:
-        """The body will never be whole: close the connection, so that its client cannot take it for whole."""
-        connection = self._calls.pop(call, None)
-        if connection is not None:
-            connection.abort()
-
-    def pause_request(self, call: int) -> None:
-        """Read no more of a request whose body comes in pieces."""
-        connection = self._calls.get(call)
-        if connection is not None:
-            connection.pause_request()
-
-    def resume_request(self, call: int) -> None:
-        """Read on."""
-        connection = self._calls.get(call)
-        if connection is not None:
-            connection.resume_request()
-
-    def peer(self, call: int) -> tuple[str, int]:
-        """The address that a call came from, and the port that it came to; nothing if its connection is gone."""
-        connection = self._calls.get(call)
-        return ("", 0) if connection is None else connection.peer()
-
-    def drop_connections(self) -> None:
-        """Close every connection at once."""
-        for connection in list(self._connections):
-            connection.abort()
-
-    async def wait_idle(self) -> None:
-        """Until no call is unanswered, and what was written is sent."""
-        while self._calls or any(connection.writing for connection in self._connections):  # noqa: ASYNC110 - at the end
-            await asyncio.sleep(0.01)
-
-    def stop_listening(self) -> None:
-        """Accept nobody any more; who is here may go on."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-
-    async def close(self) -> None:
-        """Stop listening, and end the connections once what was written to them is sent."""
-        self.stop_listening()
-        for connection in list(self._connections):
-            connection.close()
-        deadline = time.monotonic() + _LINGER_S
-        while self._connections and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
-            await asyncio.sleep(0.01)
-        self.drop_connections()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            self._sweeper = None
-
-    def date(self) -> str:
-        """Now as an IMF-fixdate (RFC 9110 5.6.7), rendered once a second."""
-        now = int(time.time())
-        if now != self._date[0]:
-            self._date = (now, render_date(now))
-        return self._date[1]
-
-    # for connections
-
-    def opened(self, connection: _Connection) -> bool:
-        """Register a connection; False if there are too many."""
-        if len(self._connections) >= self.options.max_connections:
-            return False
-        self._connections.add(connection)
-        if self._sweeper is None and self._loop is not None:
-            self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
-        return True
-
-    def lost(self, connection: _Connection, call: int | None) -> None:
-        """Forget a connection, and tell the handler of the call that waited on it."""
-        self._connections.discard(connection)
-        if call is not None and self._calls.pop(call, None) is not None:
-            self.handler.on_lost(call)
-
-    def number(self, connection: _Connection) -> int:
-        """Number a request and hand it on; the number is registered first, since the reply may come at once."""
-        self._last_call = call = self._last_call + 1
-        self._calls[call] = connection
-        return call
-
-    def _sweep(self) -> None:
-        self._sweeper = None
-        now = time.monotonic()
-        for connection in list(self._connections):
-            connection.check_deadline(now)
-        if self._connections and self._loop is not None:
-            self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
-
-
-class _Connection(asyncio.BufferedProtocol):
-    def __init__(self, server: HttpServer, loop: asyncio.AbstractEventLoop) -> None:
-        self._server = server
-        self._loop = loop
+        self._sock = sock
+        self._address = address
         self._parser = RequestParser(server.options.bounds, server.handler.streams)
-        self._transport: asyncio.Transport | None = None
         self._call: int | None = None
         self._arriving = False  # the call's body comes in pieces and is not complete
         self._held = False  # whoever takes the pieces wants no more for now
@@ -253,111 +66,124 @@ class _Connection(asyncio.BufferedProtocol):
         self._keep_alive = True
         self._advancing = False
         self._reading_paused = False
-        self._writing_paused = False
+        self._behind = False
         self._peer_ended = False
         self._deaf = False  # refused: only waiting for the client to stop sending
-        self._direct = False  # what is read goes to its place in the parser
+        self._lost = False
+        self._in_place = False  # what comes next is the rest of a body that has its place in the parser
         self._begun = False  # a request has begun, and its deadline is set
-        self._deadline = _NEVER
+        self._deadline: float | None = None  # None: as long as one may idle, from when it is next looked at
+        self._transport = Transport(
+            loop, sock, on_readable=self._on_readable, on_lost=self._on_lost, on_behind=self._on_behind
+        )
 
-    # asyncio's side
+    # the socket's side
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._deadline = time.monotonic() + self._server.options.idle_limit_s
-        if not self._server.opened(self):
-            self._transport.write(render_response(Response(503), keep_alive=False))
-            self._transport.close()
-            self._deaf = True
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        del sizehint
-        room = None if self._deaf else self._parser.room()
-        self._direct = room is not None
-        return self._server.buffer if room is None else room
-
-    def buffer_updated(self, nbytes: int) -> None:
-        if self._deaf:
+    def _on_readable(self) -> None:
+        try:
+            if self._in_place:
+                self._read_in_place()
+                return
+            data = self._sock.recv(_READ_BYTES)
+        except (BlockingIOError, InterruptedError):
             return
-        if self._direct:
-            self._parser.filled(nbytes)
-        else:
-            self._parser.feed(self._server.buffer[:nbytes])
-        if self._call is None or self._arriving:
+        except OSError:  # the peer is gone
+            self.abort()
+            return
+        if not data:
+            self._on_end()
+        elif self._call is None and not self._deaf:
+            self._advance(data)
+        elif not self._deaf:
+            self._on_ahead(data)
+
+    def _on_ahead(self, data: bytes) -> None:
+        """More of a call that is here: of its body, or of the request after it."""
+        self._parser.feed(data)
+        if self._arriving:
             self._advance()
-        elif self._parser.buffered_bytes > _AHEAD_BYTES and self._transport is not None:
+        elif self._parser.buffered_bytes > _AHEAD_BYTES:
             self._reading_paused = True
             self._transport.pause_reading()
 
-    def eof_received(self) -> bool:
-        self._peer_ended = True
-        if self._deaf:
-            return False
-        if self._call is not None and not self._arriving:
-            return self._server.options.half_open
-        try:
-            self._parser.eof()
-        except ProtocolError as error:
-            self._refuse(error)
-            self.close()
-            return True  # close() closes once the refusal is sent
-        return False
+    def _read_in_place(self) -> None:
+        """A large body: to where it belongs, as long as there is more."""
+        for _ in range(_READS):
+            count = self._sock.recv_into(self._parser.room())
+            if not count:
+                self._on_end()
+                return
+            self._parser.filled(count)
+            if not self._parser.has_room:
+                self._in_place = False
+                self._advance()
+                return
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
-        self._transport = None
+    def _on_end(self) -> None:
+        """The client will send no more."""
+        self._peer_ended = True
+        if self._call is not None and not self._arriving and not self._deaf:
+            if self._server.options.half_open:
+                self._transport.pause_reading()
+            else:
+                self.close()
+            return
+        if not self._deaf:
+            try:
+                self._parser.eof()
+            except ProtocolError as error:
+                self._refuse(error)
+        self.close()  # once everything is sent
+
+    def _on_lost(self) -> None:
+        self._lost = True
         self._deaf = True
         call, self._call = self._call, None
         self._server.lost(self, call)
 
-    def pause_writing(self) -> None:
-        self._writing_paused = True
-        self._deadline = time.monotonic() + self._server.options.request_limit_s
-        self._tell_flow(going=False)
-
-    def resume_writing(self) -> None:
-        self._writing_paused = False
-        self._deadline = _NEVER if self._answering else time.monotonic() + self._server.options.idle_limit_s
-        self._tell_flow(going=True)
-
-    def _tell_flow(self, *, going: bool) -> None:
+    def _on_behind(self, behind: bool) -> None:  # noqa: FBT001 - the transport's callback
+        self._behind = behind
+        if behind:
+            self._deadline = time.monotonic() + self._server.options.request_limit_s
+        else:
+            self._deadline = _NEVER if self._answering else None
         if self._answering and self._call is not None and self._server.handler.on_flow is not None:
-            self._server.handler.on_flow(self._call, going)
+            self._server.handler.on_flow(self._call, not behind)
+
+    def turn_away(self) -> None:
+        """There are too many connections."""
+        self._transport.write(render_response(Response(503), keep_alive=False))
+        self.close()
 
     # the server's side
 
     @property
     def writing(self) -> bool:
         """Whether something that was written is not sent yet."""
-        return self._transport is not None and self._transport.get_write_buffer_size() > 0
+        return self._transport.unsent_bytes > 0
 
     def peer(self) -> tuple[str, int]:
-        if self._transport is None:
-            return "", 0
-        peer, here = (self._transport.get_extra_info(name) or ("", 0) for name in ("peername", "sockname"))
-        return str(peer[0]), int(here[1])
+        """The client's address, and the port it came to."""
+        return self._address[0], 0 if self._lost else int(self._sock.getsockname()[1])
 
     def reply(self, response: Response) -> None:
-        transport = self._transport
-        if transport is None:
-            return
+        """Answer the call."""
         keep_alive = self._stays()
-        date = self._server.date()
-        bodyless = self._method == "HEAD"
-        if bodyless or len(response.body) < _JOINED_BYTES:
-            transport.write(render_response(response, date=date, keep_alive=keep_alive, bodyless=bodyless))
+        date = self._server.date
+        if self._method == "HEAD" or response.status in WITHOUT_BODY:
+            self._transport.write(render_response(response, date=date, keep_alive=keep_alive, bodyless=True))
+        elif len(response.body) < _JOINED_BYTES:
+            self._transport.write(render_head(response, date=date, keep_alive=keep_alive) + response.body)
         else:
-            transport.write(render_head(response, date=date, keep_alive=keep_alive))
-            transport.write(memoryview(response.body))
-        self._end_call(transport, keep_alive=keep_alive)
+            self._transport.write_both(render_head(response, date=date, keep_alive=keep_alive), response.body)
+        self._end_call(keep_alive=keep_alive)
 
     def begin_reply(self, response: Response) -> None:
+        """Answer the call with a head; the body follows."""
         self._answering = True
-        if self._transport is None:
-            return
         self._framing = _CHUNKED if self._modern else _UNTIL_CLOSED
         keep_alive = self._keep_alive and not self._peer_ended and self._modern
-        date = self._server.date()
+        date = self._server.date
         if has_body(self._method, response.status):
             data = render_begin(response, date=date, keep_alive=keep_alive, chunked=self._framing is _CHUNKED)
         else:
@@ -366,64 +192,47 @@ class _Connection(asyncio.BufferedProtocol):
         self._transport.write(data)
 
     def send(self, data: bytes) -> None:
-        if self._transport is not None and data and self._framing is not _NO_BODY:
+        """The next piece of the body."""
+        if data and self._framing is not _NO_BODY:
             self._transport.write(render_chunk(data) if self._framing is _CHUNKED else data)
 
     def end_reply(self) -> None:
-        transport = self._transport
-        if transport is None:
-            return
+        """The body is whole."""
         if self._framing is _CHUNKED:
-            transport.write(LAST_CHUNK)
-        self._end_call(transport, keep_alive=self._stays() and self._modern)
+            self._transport.write(LAST_CHUNK)
+        self._end_call(keep_alive=self._stays() and self._modern)
 
     def pause_request(self) -> None:
-        if self._arriving and not self._held and self._transport is not None:
+        """Read no more of a body that comes in pieces."""
+        if self._arriving and not self._held:
             self._held = True
             self._transport.pause_reading()
 
     def resume_request(self) -> None:
-        if self._held and self._transport is not None:
+        """Read on."""
+        if self._held:
             self._held = False
             self._transport.resume_reading()
             if self._arriving and not self._advancing:
                 self._advance()
 
-    def _stays(self) -> bool:
-        """Whether the connection outlives this response; the rest of a half-read request would be taken for one."""
-        return self._keep_alive and not self._peer_ended and not self._arriving
-
-    def _end_call(self, transport: asyncio.Transport, *, keep_alive: bool) -> None:
-        self._call = None
-        self._answering = False
-        self._deadline = time.monotonic() + self._server.options.idle_limit_s
-        if not keep_alive:
-            self._deaf = True
-            transport.close()
-        elif not self._advancing:
-            if self._reading_paused:
-                self._reading_paused = False
-                transport.resume_reading()
-            if self._parser.mid_request:
-                self._advance()
-
     def close(self) -> None:
         """Close once everything is sent."""
         self._deaf = True
-        if self._transport is not None:
-            self._transport.close()
+        self._transport.close()
 
     def abort(self) -> None:
         """Close now."""
         self._deaf = True
-        if self._transport is not None:
-            self._transport.abort()
+        self._transport.abort()
 
     def check_deadline(self, now: float) -> None:
         """Cut off a client that is too slow."""
-        if now < self._deadline or self._transport is None:
+        if self._deadline is None:
+            self._deadline = now + self._server.options.idle_limit_s
+        if now < self._deadline:
             return
-        if self._writing_paused or self._deaf:
+        if self._behind or self._deaf:
             self.abort()
         elif self._parser.mid_request and self._call is None:
             limit_s = self._server.options.request_limit_s
@@ -431,10 +240,34 @@ class _Connection(asyncio.BufferedProtocol):
         else:
             self.close()
 
-    def _advance(self) -> None:
-        """Take requests from the parser as long as each is answered at once."""
+    # between the two
+
+    def _stays(self) -> bool:
+        """Whether the connection outlives this response; the rest of a half-read request would be taken for one."""
+        return self._keep_alive and not self._peer_ended and not self._arriving
+
+    def _end_call(self, *, keep_alive: bool) -> None:
+        self._call = None
+        self._answering = False
+        self._deadline = None
+        if not keep_alive:
+            self.close()
+        elif not self._advancing:
+            if self._reading_paused:
+                self._reading_paused = False
+                self._transport.resume_reading()
+            if not self._parser.between:
+                self._advance()
+
+    def _advance(self, data: bytes = b"") -> None:
+        """Take requests from the parser, and from what has just come, as long as each is answered at once."""
         self._advancing = True
         try:
+            if data:
+                request = self._parser.take(data)
+                if request is not None:
+                    self._on_request(request)
+                    return
             while (self._call is None or self._arriving) and not self._deaf and not self._held:
                 event = self._parser.next_event()
                 if event is NEED_DATA:
@@ -442,8 +275,7 @@ class _Connection(asyncio.BufferedProtocol):
                         self._await_rest()
                     break
                 if event is CONTINUE:
-                    if self._transport is not None:
-                        self._transport.write(CONTINUE_RESPONSE)
+                    self._transport.write(CONTINUE_RESPONSE)
                 elif isinstance(event, Request):
                     self._on_request(event)
                 elif isinstance(event, (Begin, Piece)):
@@ -454,6 +286,7 @@ class _Connection(asyncio.BufferedProtocol):
             self._advancing = False
 
     def _on_request(self, request: Request) -> None:
+        self._begun = False
         self._deadline = _NEVER
         self._keep_alive = request.keep_alive
         self._modern = request.modern
@@ -487,14 +320,13 @@ class _Connection(asyncio.BufferedProtocol):
         elif not self._begun:
             self._begun = True
             self._deadline = time.monotonic() + self._server.options.request_limit_s
+        self._in_place = self._parser.has_room
 
     def _refuse(self, error: ProtocolError) -> None:
         self._deaf = True
-        self._deadline = time.monotonic() + _LINGER_S
-        transport = self._transport
-        if transport is None:
-            return
+        self._in_place = False
+        self._deadline = time.monotonic() + LINGER_S
         response = self._server.handler.render_refusal(error)
-        transport.write(render_response(response, date=self._server.date(), keep_alive=False))
-        if transport.can_write_eof() and not self._peer_ended:
-            transport.write_eof()
+        self._transport.write(render_response(response, date=self._server.date, keep_alive=False))
+        if not self._peer_ended:
+            self._transport.end()

@@ -14,7 +14,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import UsageError
-from .http1 import Response
+from .http1_response import Response
 from .invoke_api import is_header_value
 
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ from . import answers, runtime_api
 from .alarm import Alarm
 from .environment import Deliver, Exited, Kill, Reply, SetTimer, Spawn, Terminate
 from .errors import CommandNotStartedError
-from .http1 import Response
+from .http1_response import Response
 from .memory_limit import MemoryLimit
 from .process import Process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .connection import HttpServer
+    from .http_server import HttpServer
     from .log import Log
     from .values import Settings
 
@@ -74,12 +74,11 @@ class Effects:
     def perform(self, effect: WorldEffect) -> None:
         """Carry out one effect, now."""
         if isinstance(effect, Reply):
-            response = _RESPONSES.get(effect.reply) or Response(effect.reply.status, _JSON_HEADERS, effect.reply.body)
-            self._server.reply(effect.call, response)
-        elif isinstance(effect, SetTimer):
-            self._alarm.set(None if effect.delay_s is None else self._loop.time() + effect.delay_s)
+            self.reply(effect)
         elif isinstance(effect, Deliver):
-            self._deliver(effect)
+            self.deliver(effect)
+        elif isinstance(effect, SetTimer):
+            self.set_timer(effect)
         elif isinstance(effect, Spawn):
             self._spawn()
         elif self._process is None:
@@ -89,6 +88,23 @@ class Effects:
             self._process.kill()
         else:
             self._process.terminate()
+
+    def reply(self, effect: Reply) -> None:
+        """Answer a runtime's call."""
+        response = _RESPONSES.get(effect.reply) or Response(effect.reply.status, _JSON_HEADERS, effect.reply.body)
+        self._server.reply(effect.call, response)
+
+    def set_timer(self, effect: SetTimer) -> None:
+        """Set the one timer there is, or clear it."""
+        self._alarm.set(None if effect.delay_s is None else self._loop.time() + effect.delay_s)
+
+    def deliver(self, effect: Deliver) -> None:
+        """Answer a runtime's poll with the event."""
+        deadline_ms = int((time.time() + effect.deadline_s - self._loop.time()) * 1000)
+        headers = runtime_api.render_event_headers(effect.invocation, deadline_ms)
+        self._server.reply(effect.call, Response(200, headers, effect.invocation.event))
+        if not self._last_peak_kb:
+            self.max_memory_mb()  # should it die of its first event, there is this to report
 
     def drain(self) -> None:
         """Pass on the runtime's output that is there already."""
@@ -142,10 +158,3 @@ class Effects:
         if out_of_memory:
             self._last_peak_kb = self._settings.memory_mb * 1024  # as the platform reports it
         self._events.on_exit(Exited(answers.describe_exit(returncode), out_of_memory))
-
-    def _deliver(self, effect: Deliver) -> None:
-        deadline_ms = int((time.time() + effect.deadline_s - self._loop.time()) * 1000)
-        headers = runtime_api.render_event_headers(effect.invocation, deadline_ms)
-        self._server.reply(effect.call, Response(200, headers, effect.invocation.event))
-        if not self._last_peak_kb:
-            self.max_memory_mb()  # should it die of its first event, there is this to report

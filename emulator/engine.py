@@ -4,7 +4,7 @@ Where the parts meet. The seams, for whoever adds to it:
 
 - *Callers* come in through `Emulator.submit` (or `invoke`): a `Submission` in, an `Outcome` out, the answer in pieces
   if the caller brings a `streams.Sink`. A front that serves callers over HTTP (`invoke_front` for the Invoke API) is a
-  `connection.Handler` which does nothing but translate; `serving` gives each its port.
+  `http_server.Handler` which does nothing but translate; `serving` gives each its port.
 - *Environments* are `sandbox.Sandbox`es: each has its own process, Runtime API and life cycle. `pool` says which takes
   the next invocation, and when one is started or stopped.
 - *What is logged* goes through `log.Log`, one for each sandbox.
@@ -30,16 +30,18 @@ from .errors import (
     TooManyRequestsError,
     UsageError,
 )
+from .identifiers import Identifiers
+from .job import Job
 from .pool import Pool
-from .sandbox import Job, Sandbox
+from .sandbox import Sandbox
 from .values import Invocation, Outcome, Submission
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from types import TracebackType
 
+    from .job import Answered, Done
     from .log import Sink as LogSink
-    from .sandbox import Answered, Done
     from .streams import Sink
     from .values import Settings
 
@@ -75,6 +77,7 @@ class Emulator:
     def __init__(self, settings: Settings, *, log: LogSink | None = None, log_error: LogSink | None = None) -> None:
         self.settings = settings
         self._logs = (log, log_error)
+        self._identifiers = Identifiers()
         self._pool: Pool[Sandbox] = Pool(
             settings.concurrency, capacity=settings.max_concurrency or 1, keep_alive_s=settings.keep_alive_s
         )
@@ -170,20 +173,20 @@ class Emulator:
     ) -> str:
         """Like `invoke`, but return the request id now and call `done` with the outcome later, on the loop.
 
-        Before that, `answered` is called with the request id and the answer as soon as the runtime has posted one:
-        the outcome waits for the runtime's next poll, which ends the invocation. With a `sink`, an answer that the
-        runtime streams goes there as it comes.
+        The outcome waits for the runtime's next poll, which ends the invocation. Who does not want to wait for that
+        gives `answered`: it is called, instead of `done`, with the request id and the answer as soon as the runtime has
+        posted one. With a `sink`, an answer that the runtime streams goes there as it comes.
         """
         if not self._open:
             raise ClosedError("invoking: the emulator is not running; enter it with `async with` first")
         _check(submission)
-        request_id = submission.request_id or new_request_id()
+        request_id = submission.request_id or self._identifiers.request_id()
         invocation = Invocation(
             request_id,
             submission.event,
             self._arn,
             submission.content_type,
-            submission.trace_id or self.new_trace_id(),
+            submission.trace_id or self._identifiers.trace_id(),
             submission.client_context,
             submission.tenant_id,
             sink is not None,
@@ -199,15 +202,11 @@ class Emulator:
 
     def new_request_id(self) -> str:
         """A random UUID (RFC 9562 5.4), in the form the platform gives its requests."""
-        return new_request_id()
+        return self._identifiers.request_id()
 
     def new_trace_id(self) -> str:
-        """An X-Ray trace header of the documented shape, not sampled.
-
-        Version, epoch seconds in hex and 96 random bits; the parent's 64.
-        """
-        digits = os.urandom(20).hex()
-        return f"Root=1-{int(time.time()):08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"
+        """An X-Ray trace header that is not sampled."""
+        return self._identifiers.trace_id()
 
     # the queue
 
@@ -352,10 +351,3 @@ def render_unrun(request_id: str, status: int, payload: bytes = b"") -> Outcome:
         max_memory_mb=0,
         request_id=request_id,
     )
-
-
-def new_request_id() -> str:
-    """A random UUID (RFC 9562 5.4), in the form the platform gives its requests."""
-    digits = os.urandom(16).hex()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Callable
 from . import limits, variables
 from .asynchronous import GiveUp, QueuedEvent, Retry, decide, render_record
 from .destination import deliver
-from .engine import new_request_id, render_unrun
+from .engine import render_unrun
 from .errors import ClosedError, TooManyRequestsError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class EventQueue:
         """Queue an event and return its request id. Raises an `InvokeError`."""
         if self.count >= limits.EVENT_QUEUE_LIMIT:
             raise TooManyRequestsError(f"queueing an event: {self.count} are queued already; try again later")
-        request_id = new_request_id()
+        request_id = self._emulator.new_request_id()
         self.count += 1
         self._attempt(QueuedEvent(request_id, submission, asyncio.get_running_loop().time()))
         return request_id

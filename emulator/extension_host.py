@@ -27,7 +27,7 @@ from .environment import Deliver, Exited, Failure, Kill, Spawn, Terminate
 from .errors import CommandNotStartedError
 from .extension_processes import ExtensionProcesses, list_extensions
 from .extensions import INVOKE, SHUTDOWN, Refused, Roster
-from .http1 import Response
+from .http1_response import Response
 from .platform_events import ExtensionInit, InitStart
 from .shutdown import shutdown_phase
 from .telemetry import Telemetry
@@ -36,9 +36,9 @@ from .variables import ACCOUNT
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .connection import HttpServer
     from .effects import Effects, WorldEffect
     from .http1 import Request
+    from .http_server import HttpServer
     from .log import Log
     from .platform_events import PlatformEvent
     from .shutdown import ShutdownPhase

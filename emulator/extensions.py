@@ -25,7 +25,7 @@ from .extensions_api import NextEvent, Register, ReportError, refuse
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .http1 import Response
+    from .http1_response import Response
 
 LIMIT = 10
 """Extensions of one environment, internal and external; Lambda's quota."""

@@ -12,7 +12,7 @@ import uuid
 from typing import TYPE_CHECKING, NamedTuple, Union
 
 from .answers import render_json
-from .http1 import Response
+from .http1_response import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """The HTTP port: each request becomes an event of a function URL, the answer its response (`--http`).
 
-A front like `invoke_front`: it owns a `connection.HttpServer`, translates with pure modules (`function_url_event`,
+A front like `invoke_front`: it owns an `http_server.HttpServer`, translates with pure modules (`function_url_event`,
 `function_url_answer`, `cors`) and hands invocations to `Emulator.submit`. A response that the runtime streams goes out
 as it comes; one that cannot be a response becomes Lambda's 502, and the log says why. It runs nothing.
 
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Callable
 from . import cors, limits
 from .answers import render_json
 from .bandwidth import Valve
-from .connection import Handler, HttpServer, ServerOptions
 from .errors import ClosedError, InvalidAnswerError, InvokeError, TooManyRequestsError, UsageError
 from .function_url_answer import STREAM_TYPE, Head, Prelude, parse_result, render_failure
 from .function_url_event import Caller, render_event
-from .http1 import Limits, Response
+from .http1 import Limits
+from .http1_response import Response
+from .http_server import Handler, HttpServer, ServerOptions
 from .values import Submission
 
 if TYPE_CHECKING:
@@ -132,7 +133,6 @@ class _Reply:
         self._valve: Valve | None = None
         self._prelude: Prelude | None = None
         self._begun = False
-        self._over = False
         self._invalid: str | None = None
 
     def begin(self, content_type: str, flow: Flow) -> None:
@@ -166,8 +166,6 @@ class _Reply:
 
     def done(self, outcome: Outcome) -> None:
         """The invocation is over."""
-        if self._over:
-            return
         if outcome.status == TooManyRequestsError.status:
             self.answer(_render_throttled())
         elif outcome.status == ClosedError.status:
@@ -179,7 +177,6 @@ class _Reply:
 
     def _conclude(self, request_id: str, payload: bytes, error: bytes | None) -> None:
         if self._begun:
-            self._over = True
             if error is not None:  # the caller must not take what it has for the whole
                 self._front.note_cut(request_id, error)
                 self._front.server.cut(self._call)
@@ -198,7 +195,6 @@ class _Reply:
 
     def answer(self, response: Response) -> None:
         """Answer in one piece."""
-        self._over = True
         self._front.server.reply(self._call, self._front.with_cors(response, self._origin))
         self._front.over(self._call)
 

@@ -20,7 +20,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InvalidAnswerError
-from .http1 import Response
+from .http1_response import Response
 from .invoke_api import is_header_value
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as both ports speak it, without IO: bytes in, requests out; and responses to bytes.
+"""HTTP/1.1 as both ports read it, without IO: bytes in, requests out. `http1_response` is the other half.
 
 Why our own: the standard library's server is a thread per connection and forgiving where a proxy in front of it may
 be strict, and that disagreement is how requests are smuggled. This one accepts a subset and refuses everything else:
@@ -22,7 +22,7 @@ from . import limits
 from .errors import ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
 # RFC 9110 5.6.2 (token), RFC 9112 3 (request-line). The target is visible ASCII: a space or a control
 # character would split it.
@@ -33,6 +33,8 @@ _DIGITS = re.compile(r"[0-9]{1,15}")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
 _CHUNK_LINE_LIMIT_BYTES = 256
+
+_CR = 13  # what an empty line begins with
 
 # Header sections that a connection remembers, and up to which size.
 _FIELDS_KEPT = 8
@@ -45,20 +47,6 @@ _DIRECT_BYTES = 64 * 1024
 # What a chunked body expects when it is not in the middle of a chunk.
 _AT_CHUNK_LINE = -1
 _AT_TRAILERS = -2
-
-REASONS = {
-    100: "Continue", 200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 206: "Partial Content",
-    301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified", 307: "Temporary Redirect",
-    308: "Permanent Redirect", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-    405: "Method Not Allowed", 406: "Not Acceptable", 408: "Request Timeout", 409: "Conflict", 410: "Gone",
-    412: "Precondition Failed", 413: "Content Too Large", 415: "Unsupported Media Type",
-    416: "Range Not Satisfiable", 417: "Expectation Failed", 422: "Unprocessable Content", 429: "Too Many Requests",
-    431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented", 502: "Bad Gateway",
-    503: "Service Unavailable", 504: "Gateway Timeout", 505: "HTTP Version Not Supported",
-}  # fmt: skip
-"""Reason phrases of RFC 9110 15, for the statuses that are used here and those of most applications."""
-
-_WITHOUT_BODY = frozenset({204, 304})  # whatever was asked; RFC 9110 6.4.1
 
 
 class Limits(NamedTuple):
@@ -87,18 +75,6 @@ class Request(NamedTuple):
     oversize: bool = False
     trailers: Mapping[str, str] = {}
     modern: bool = True  # HTTP/1.1: chunks are understood
-
-
-class Response(NamedTuple):
-    """What a request is answered with. `headers` come without Content-Length.
-
-    Header values must not contain line ends: what came through the parser does not, and the emulator's own are
-    checked.
-    """
-
-    status: int
-    headers: Sequence[tuple[str, str]] = ()
-    body: bytes = b""
 
 
 class Begin(NamedTuple):
@@ -143,14 +119,16 @@ class _Fields(NamedTuple):
     chunked: bool
     size: int  # of the body, if it is not chunked
     expects: bool  # 100 Continue
+    plain: bool  # neither chunks nor that
 
 
 class RequestParser:
     """The requests of one connection.
 
     `feed` what arrived, then call `next_event` until it returns `NEED_DATA`. `eof` when the peer will send no more.
-    `streams` says of a request's head whether its body, if it comes in chunks, is wanted in pieces. While there is
-    `room`, what arrives may be written there instead, and told with `filled`: a large body is then copied once less.
+    `take` feeds, too, and is the short way for bytes that are one request and nothing else, as most reads are.
+    `streams` says of a request's head whether its body, if it comes in chunks, is wanted in pieces. While it
+    `has_room`, what arrives may be written there instead, and told with `filled`: a large body is copied once less.
     """
 
     def __init__(self, bounds: Limits, streams: Callable[[Request], bool] | None = None) -> None:
@@ -167,19 +145,25 @@ class RequestParser:
         self._body = bytearray()
         self._placed = -1  # of a body that has its place: bytes that are there
         self._size = 0
-        # A client's requests tend to have the same headers again and again. By section and version.
-        self._known: dict[tuple[bytes, bytes], _Fields] = {}
+        # A client's requests tend to have the same headers again and again. Of HTTP/1.1, by section.
+        self._known: dict[bytes, _Fields] = {}
         self._last: tuple[bytes, _Head, _Fields] | None = None  # the same for the whole of the head before
+        self._bare: tuple[bytes, Request | None] = (b"", None)  # and for the last request without a body
+        self.between = True
+        """Nothing of a request is here."""
 
     @property
     def buffered_bytes(self) -> int:
         """How many bytes wait here that are no event yet."""
         return len(self._buffer) + len(self._body)
 
-    def room(self) -> memoryview | None:
-        """Where the rest of the body may be received, if there is such a place."""
-        if self._placed < 0 or self._buffer or self._expecting:
-            return None
+    @property
+    def has_room(self) -> bool:
+        """Whether the rest of the body has a place where it may be received."""
+        return self._placed >= 0 and self._remaining > 0 and not self._buffer and not self._expecting
+
+    def room(self) -> memoryview:
+        """That place."""
         return memoryview(self._body)[self._placed :]
 
     def filled(self, count: int) -> None:
@@ -195,7 +179,29 @@ class RequestParser:
 
     def feed(self, data: bytes | memoryview) -> None:
         """Take bytes as they arrived; a view is not kept."""
+        self.between = False
         self._buffer += data
+
+    def take(self, data: bytes) -> Request | None:
+        """Take bytes as they arrived: the request that they are, if they are one; else they are fed.
+
+        Raises `ProtocolError` for those that cannot begin a request.
+        """
+        if self.between:
+            if data == self._bare[0]:
+                return self._bare[1]
+            end = data.find(b"\r\n\r\n")
+            if 0 < end <= self._bounds.head_bytes and data[0] != _CR:
+                head, fields = self._understand(data[:end])
+                size = len(data) - end - 4
+                if size == fields.size and fields.plain and size <= self._bounds.body_bytes:
+                    method, target, headers, keep_alive, modern = head
+                    request = Request(method, target, headers, data[end + 4 :], size, keep_alive, modern=modern)
+                    if not size:
+                        self._bare = (data, request)
+                    return request
+        self.feed(data)
+        return None
 
     def eof(self) -> None:
         """The peer sends no more. Raises `ProtocolError` if a request was cut in two."""
@@ -244,31 +250,31 @@ class RequestParser:
         raw = bytes(buffer[:end])
         del buffer[: end + 4]
         self._searched = 0
-        return self._understand(raw)
+        head, fields = self._understand(raw)
+        self._frame_body(fields)
+        return head
 
-    def _understand(self, raw: bytes) -> _Head:
+    def _understand(self, raw: bytes) -> tuple[_Head, _Fields]:
         last = self._last
         if last is not None and last[0] == raw:
-            self._frame_body(last[2])
-            return last[1]
+            return last[1], last[2]
         line, _, section = raw.partition(b"\r\n")
         match = _REQUEST_LINE.fullmatch(line)
         if match is None:
             raise ProtocolError(f"reading a request line: found {line[:80]!r}; send METHOD /path HTTP/1.1")
-        minor = match[3]
-        fields = self._known.get((section, minor))
+        modern = match[3] == b"1"
+        fields = self._known.get(section) if modern else None
         if fields is None:
-            fields = _parse_fields(section, modern=minor == b"1")
+            fields = _parse_fields(section, modern=modern)
             if len(self._known) >= _FIELDS_KEPT:
                 self._known.clear()
-            if len(section) <= _FIELDS_KEPT_BYTES:
-                self._known[section, minor] = fields
-        self._frame_body(fields)
+            if modern and len(section) <= _FIELDS_KEPT_BYTES:
+                self._known[section] = fields
         method, target = match[1].decode("ascii"), match[2].decode("ascii")
-        head = _Head(method, target, fields.headers, fields.keep_alive, minor == b"1")
+        head = _Head(method, target, fields.headers, fields.keep_alive, modern)
         if method == "GET" or len(target) <= _TARGET_KEPT_BYTES:
             self._last = (raw, head, fields)
-        return head
+        return head, fields
 
     def _frame_body(self, fields: _Fields) -> None:
         size = fields.size
@@ -392,6 +398,7 @@ class RequestParser:
         else:
             body = b"" if oversize or not self._body else bytes(self._body)
         self._head = None
+        self.between = not self._buffer
         self._placed = -1
         if self._body:
             self._body = bytearray()
@@ -418,7 +425,8 @@ def _parse_fields(section: bytes, *, modern: bool) -> _Fields:
     expect = headers.get("expect")
     if expect is not None and expect.lower() != "100-continue":
         raise ProtocolError(f"reading a request: Expect {expect[:40]!r}; only 100-continue is known", status=417)
-    return _Fields(headers, keep_alive, chunked, size, expect is not None and modern and (chunked or size > 0))
+    expects = expect is not None and modern and (chunked or size > 0)
+    return _Fields(headers, keep_alive, chunked, size, expects, not chunked and not expects)
 
 
 def _parse_framing(headers: Mapping[str, str], *, modern: bool) -> tuple[bool, int]:
@@ -447,56 +455,3 @@ def _parse_headers(lines: Iterable[bytes]) -> dict[str, str]:
         value = raw_value.strip(b" \t").decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
-
-
-def has_body(method: str, status: int) -> bool:
-    """Whether a response to that method with that status is followed by a body at all."""
-    return method != "HEAD" and status not in _WITHOUT_BODY
-
-
-def render_response(response: Response, *, date: str = "", keep_alive: bool = True, bodyless: bool = False) -> bytes:
-    """One response as bytes, with its Content-Length; `date` is an IMF-fixdate or empty.
-
-    `bodyless` is the answer to a HEAD: the length is told if there is one to tell, and no body follows.
-    """
-    if bodyless or response.status in _WITHOUT_BODY:
-        framing = f"Content-Length: {len(response.body)}\r\n"
-        framing = framing if response.body and response.status not in _WITHOUT_BODY else ""
-        return _render_head(response, date=date, keep_alive=keep_alive, framing=framing)
-    return render_head(response, date=date, keep_alive=keep_alive) + response.body
-
-
-def render_head(response: Response, *, date: str = "", keep_alive: bool = True) -> bytes:
-    """The same without the body, which follows."""
-    framing = f"Content-Length: {len(response.body)}\r\n"
-    return _render_head(response, date=date, keep_alive=keep_alive, framing=framing)
-
-
-def _render_head(response: Response, *, date: str, keep_alive: bool, framing: str) -> bytes:
-    fields = "".join([f"{name}: {value}\r\n" for name, value in response.headers])
-    dated = f"Date: {date}\r\n" if date else ""
-    ending = "" if keep_alive else "Connection: close\r\n"
-    status = f"{response.status} {REASONS.get(response.status, 'Unknown')}"
-    return f"HTTP/1.1 {status}\r\n{dated}{fields}{ending}{framing}\r\n".encode("latin-1")
-
-
-def render_begin(response: Response, *, date: str = "", keep_alive: bool = True, chunked: bool = True) -> bytes:
-    """The head of a response whose body follows: in chunks, or, for HTTP/1.0, until the connection is closed.
-
-    `response.body` is the first piece of it, and may be empty.
-    """
-    framing = "Transfer-Encoding: chunked\r\n" if chunked else ""
-    head = _render_head(response, date=date, keep_alive=keep_alive, framing=framing)
-    return head + (render_chunk(response.body) if chunked else response.body)
-
-
-def render_chunk(data: bytes) -> bytes:
-    """One chunk; of nothing, nothing, since an empty chunk would end the body."""
-    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-
-
-LAST_CHUNK = b"0\r\n\r\n"
-"""The end of a chunked body."""
-
-CONTINUE_RESPONSE = b"HTTP/1.1 100 Continue\r\n\r\n"
-"""The interim response to `Expect: 100-continue`."""

@@ -19,7 +19,7 @@ from . import limits
 from .answers import render_json
 from .asynchronous import is_json
 from .errors import TooManyRequestsError
-from .http1 import Response
+from .http1_response import Response
 from .values import Submission
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ _PATH = re.compile(
     r"/(2015-03-31/functions/[^/?]+/invocations|2021-11-15/functions/[^/?]+/response-streaming-invocations)(?:\?.*)?"
 )
 _STREAM_VERSION = "/2021-11-15/"
+_MEANT = frozenset(
+    {"x-amz-invocation-type", "x-amz-client-context", "x-amzn-trace-id", "x-amz-tenant-id", "x-amz-log-type"}
+)
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
@@ -52,18 +55,13 @@ def parse_invoke(request: Request) -> InvokeRequest | Response:
 
     The function's name is not looked at: there is one function.
     """
-    if _PATH.fullmatch(request.target) is None:
-        return render_refusal(
-            404,
-            "ResourceNotFoundException",
-            f"Found {request.target[:200]!r}; POST to /2015-03-31/functions/function/invocations",
-        )
-    if request.method != "POST":
-        return render_refusal(405, "MethodNotAllowedException", f"Found method {request.method!r}; use POST")
-    if request.oversize:
-        return render_too_large(request.body_size)
-    kind = request.headers.get("x-amz-invocation-type") or "RequestResponse"
+    refused = _refuse(request)
+    if refused is not None:
+        return refused
     streams = request.target.startswith(_STREAM_VERSION)
+    if _MEANT.isdisjoint(request.headers):
+        return InvokeRequest(Submission(request.body), "RequestResponse", wants_log=False, streams=streams)
+    kind = request.headers.get("x-amz-invocation-type") or "RequestResponse"
     if kind != "RequestResponse":
         refusal = _refuse_kind(kind, request.body, streams=streams)
         if refusal is not None:
@@ -88,6 +86,21 @@ def parse_invoke(request: Request) -> InvokeRequest | Response:
         request.headers.get("x-amz-log-type") == "Tail",
         streams,
     )
+
+
+def _refuse(request: Request) -> Response | None:
+    """What is wrong with a request before it is looked at closely."""
+    if _PATH.fullmatch(request.target) is None:
+        return render_refusal(
+            404,
+            "ResourceNotFoundException",
+            f"Found {request.target[:200]!r}; POST to /2015-03-31/functions/function/invocations",
+        )
+    if request.method != "POST":
+        return render_refusal(405, "MethodNotAllowedException", f"Found method {request.method!r}; use POST")
+    if request.oversize:
+        return render_too_large(request.body_size)
+    return None
 
 
 def _refuse_kind(kind: str, event: bytes, *, streams: bool) -> Response | None:

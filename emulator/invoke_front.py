@@ -1,8 +1,8 @@
 """The invoke port: callers' requests to submissions, outcomes back to responses.
 
-The model of a front: it owns a `connection.HttpServer`, translates with a pure module (`invoke_api`), hands invocations
-to `Emulator.submit`, and keeps nothing but the number of the call until the outcome is there. `serving` opens and
-closes it. It runs nothing and decides nothing about running.
+The model of a front: it owns an `http_server.HttpServer`, translates with a pure module (`invoke_api`), hands
+invocations to `Emulator.submit`, and keeps nothing but the number of the call until the outcome is there. `serving`
+opens and closes it. It runs nothing and decides nothing about running.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import invoke_api, limits
-from .connection import Handler, HttpServer, ServerOptions
 from .errors import EmulatorError, InvokeError, TooManyRequestsError, UsageError
-from .http1 import Limits, Response
+from .http1 import Limits
+from .http1_response import Response
+from .http_server import Handler, HttpServer, ServerOptions
 
 if TYPE_CHECKING:
     from .engine import Emulator
@@ -64,8 +65,7 @@ class InvokeFront:
             self.server.reply(call, invoke_api.render_answer(answer, request_id, version=version))
 
         def done(outcome: Outcome) -> None:
-            if self.server.awaits(call):
-                self.server.reply(call, invoke_api.render_outcome(outcome, version=version, wants_log=asked.wants_log))
+            self.server.reply(call, invoke_api.render_outcome(outcome, version=version, wants_log=asked.wants_log))
 
         self._emulator.submit(asked.submission, done, answered=None if asked.wants_log else answered)
 
@@ -82,14 +82,18 @@ class InvokeFront:
             limited=self._bandwidth_limited,
         )
 
+        def answered(_: str, answer: Answer) -> None:
+            reply.answered(answer)
+            self._streams.pop(call, None)
+
         def done(outcome: Outcome) -> None:
             reply.done(outcome)
             self._streams.pop(call, None)
 
-        answered = None if asked.wants_log else reply.answered
+        submission = asked.submission._replace(request_id=request_id)
         self._streams[call] = reply
         try:
-            self._emulator.submit(asked.submission._replace(request_id=request_id), done, answered=answered, sink=reply)
+            self._emulator.submit(submission, done, answered=None if asked.wants_log else answered, sink=reply)
         except EmulatorError:
             del self._streams[call]
             raise

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from .bandwidth import Valve
 from .errors import TooManyRequestsError
 from .event_stream import CONTENT_TYPE, render_complete, render_payload_chunks
-from .http1 import Response
+from .http1_response import Response
 from .invoke_api import render_log, render_throttled
 
 if TYPE_CHECKING:
-    from .connection import HttpServer
+    from .http_server import HttpServer
     from .streams import Flow
     from .values import Answer, Outcome
 
@@ -33,7 +33,6 @@ class EventStreamReply:
         self._wants_log = wants_log
         self._limited = limited
         self._valve: Valve | None = None  # of a stream that has begun
-        self._over = False
 
     def begin(self, content_type: str, flow: Flow) -> None:
         """The runtime has begun its answer, whose type is only told where a message has room for it: nowhere."""
@@ -58,16 +57,13 @@ class EventStreamReply:
         if self._valve is not None:
             self._valve.open()
 
-    def answered(self, request_id: str, answer: Answer) -> None:
+    def answered(self, answer: Answer) -> None:
         """The runtime has answered, or its stream is whole; only for callers who do not want the log."""
-        del request_id
         error_code = None if answer.error_type is None else "Unhandled"
         self._conclude(answer.body, error_code=error_code, log=None)
 
     def done(self, outcome: Outcome) -> None:
         """The invocation is over."""
-        if self._over:
-            return
         if outcome.status == TooManyRequestsError.status:
             self._server.reply(self._call, render_throttled())
             return
@@ -75,7 +71,6 @@ class EventStreamReply:
         self._conclude(outcome.payload, error_code=outcome.function_error, log=log)
 
     def _conclude(self, payload: bytes, *, error_code: str | None, log: str | None) -> None:
-        self._over = True
         if self._valve is None:
             self._begin_reply()
             for message in render_payload_chunks(payload if error_code is None else b""):

@@ -82,42 +82,37 @@ def on_invoke(environment: Environment, invocation: Invocation, now: float) -> S
     """An invocation is assigned. Raises `InternalError` if there is one already: the caller queues them."""
     if environment.invocation is not None:
         raise InternalError(f"assigning {invocation.request_id} while {environment.invocation.request_id} is not over")
-    return _INVOKE[environment.state](environment._replace(invocation=invocation), now)
+    return _INVOKE[environment.state](environment, invocation, now)
 
 
-def _invoke_down(environment: Environment, now: float) -> Step:
-    return _start_within_invocation(environment._replace(clock_s=now), now)
+def _invoke_down(environment: Environment, invocation: Invocation, now: float) -> Step:
+    return _start_within_invocation(environment._replace(invocation=invocation, clock_s=now), now)
 
 
-def _invoke_wait(environment: Environment, now: float) -> Step:
+def _invoke_wait(environment: Environment, invocation: Invocation, now: float) -> Step:
     del now  # its clock begins when the init or the exit before it is over
-    return Step(environment)
+    return Step(environment._replace(invocation=invocation))
 
 
-def _invoke_ready(environment: Environment, now: float) -> Step:
-    running, effects = _begin(environment, now)
-    if environment.poll is None or running.invocation is None:
+def _invoke_ready(environment: Environment, invocation: Invocation, now: float) -> Step:
+    if environment.poll is None:
         raise InternalError("a ready environment without a poll")
-    deliver = Deliver(environment.poll, running.invocation, now + environment.timeout_s)
-    return Step(running, (*effects, deliver))
+    deliver = Deliver(environment.poll, invocation, now + environment.timeout_s)
+    return Step(_run(environment, invocation, now), (deliver, Announce(invocation), SetTimer(environment.timeout_s)))
 
 
-def _invoke_absent(environment: Environment, now: float) -> Step:
-    running, effects = _begin(environment, now)
-    return Step(running, effects)
+def _invoke_absent(environment: Environment, invocation: Invocation, now: float) -> Step:
+    return Step(_run(environment, invocation, now), (Announce(invocation), SetTimer(environment.timeout_s)))
 
 
-def _invoke_impossible(environment: Environment, now: float) -> Step:
-    del now
+def _invoke_impossible(environment: Environment, invocation: Invocation, now: float) -> Step:
+    del invocation, now
     raise InternalError(f"assigning an invocation to an environment that is {environment.state.value}")
 
 
-def _begin(environment: Environment, now: float) -> Step:
-    """Start the invocation's clock on an initialised runtime."""
-    running = environment._replace(state=State.RUNNING, clock_s=now, announced=True, poll=None)
-    if running.invocation is None:
-        raise InternalError("beginning without an invocation")
-    return Step(running, (Announce(running.invocation), SetTimer(environment.timeout_s)))
+def _run(environment: Environment, invocation: Invocation, now: float) -> Environment:
+    """The invocation's clock starts on an initialised runtime."""
+    return environment._replace(state=State.RUNNING, invocation=invocation, clock_s=now, announced=True, poll=None)
 
 
 def _start_within_invocation(environment: Environment, now: float) -> Step:
@@ -130,7 +125,7 @@ def _start_within_invocation(environment: Environment, now: float) -> Step:
     return Step(started, (Spawn(), SetTimer(left_s)))
 
 
-_INVOKE: Mapping[State, Callable[[Environment, float], Step]] = {
+_INVOKE: Mapping[State, Callable[[Environment, Invocation, float], Step]] = {
     State.DOWN: _invoke_down,
     State.STARTING: _invoke_wait,
     State.BROKEN: _invoke_wait,
@@ -166,11 +161,11 @@ def _next_starting(environment: Environment, call: int, now: float) -> Step:
     if environment.invocation is None:
         return Step(ready, (report, _NO_TIMER))
     if environment.clock_s is None:
-        running, effects = _invoke_ready(ready, now)
+        running, effects = _invoke_ready(ready, environment.invocation, now)
         return Step(running, (report, *effects))
     running = ready._replace(state=State.RUNNING, poll=None, announced=True)
     deliver = Deliver(call, environment.invocation, environment.clock_s + environment.timeout_s)
-    return Step(running, (report, Announce(environment.invocation), deliver))
+    return Step(running, (report, deliver, Announce(environment.invocation)))
 
 
 def phase_of(environment: Environment) -> str:

@@ -24,6 +24,7 @@ class Log:
         self._limit_bytes = limit_bytes
         self._kept = bytearray()
         self.tap: Sink | None = None  # gets what the runtime writes too
+        self.before: Callable[[], None] | None = None  # writes what has to come before anything of the runtime's
 
     def stdout(self, data: bytes) -> None:
         """The runtime wrote to its stdout."""
@@ -39,6 +40,7 @@ class Log:
 
     def extension(self, data: bytes) -> None:
         """An extension wrote."""
+        self._settle()
         self._remember(data)
         if self._out is not None:
             self._out(data)
@@ -50,11 +52,18 @@ class Log:
 
     def take(self) -> bytes:
         """The end of what the runtime wrote since this was last asked."""
+        if not self._kept:
+            return b""
         kept = bytes(self._kept[max(0, len(self._kept) - self._limit_bytes) :])
         self._kept.clear()
         return kept
 
+    def _settle(self) -> None:
+        if self.before is not None:
+            self.before()
+
     def _keep(self, data: bytes) -> None:
+        self._settle()
         self._remember(data)
         if self.tap is not None:
             self.tap(data)

@@ -12,6 +12,7 @@ import time
 
 _TREE_LIMIT = 64  # processes looked at for one measurement; a larger tree is measured in part
 _LOOK_S = 0.02  # between two looks for descendants
+_REST_S = 0.001  # between two readings: a process gains some megabytes in that time at most, and the next one sees them
 _READ_BYTES = 4096  # /proc/PID/status is about 1.5 kB
 
 
@@ -22,8 +23,8 @@ class MemoryGauge:
         self._pid = pid
         self._status = _open(f"/proc/{pid}/status")
         self._children = _open(f"/proc/{pid}/task/{pid}/children")
-        self._looked_s = -_LOOK_S
-        self._descendants_kb = 0
+        self._read_s = self._looked_s = float("-inf")
+        self._root_kb = self._descendants_kb = 0
 
     def close(self) -> None:
         """Let go of the files; what is measured afterwards is 0."""
@@ -31,18 +32,22 @@ class MemoryGauge:
             if fd is not None:
                 os.close(fd)
         self._status = self._children = None
+        self._read_s = float("-inf")
 
     def max_memory_kb(self) -> int:
         """Sum of the high-water marks of the process and its descendants, in KiB; 0 if it is gone.
 
-        The process is measured each time, its descendants, which most do not have, every `_LOOK_S` at most.
+        The process is measured every `_REST_S` at most, its descendants, which most do not have, every `_LOOK_S`.
         """
-        status = _read(self._status)
         now = time.monotonic()
-        if now - self._looked_s >= _LOOK_S:
-            self._looked_s = now
-            self._descendants_kb = self._measure_descendants(status)
-        return parse_high_water_kb(status) + (self._descendants_kb if status else 0)
+        if now - self._read_s >= _REST_S:
+            self._read_s = now
+            status = _read(self._status)
+            self._root_kb = parse_high_water_kb(status)
+            if now - self._looked_s >= _LOOK_S:
+                self._looked_s = now
+                self._descendants_kb = self._measure_descendants(status)
+        return self._root_kb + (self._descendants_kb if self._root_kb else 0)
 
     def _measure_descendants(self, status: bytes) -> int:
         total = 0

@@ -228,7 +228,7 @@ def _serve(environment: Environment, now: float) -> Step:
             held.append(one)
             continue
         clock_s = now if one.clock_s is None else one.clock_s
-        effects += [Announce(one.invocation), Deliver(polls.pop(0), one.invocation, clock_s + environment.timeout_s)]
+        effects += [Deliver(polls.pop(0), one.invocation, clock_s + environment.timeout_s), Announce(one.invocation)]
         held.append(one._replace(clock_s=clock_s, delivered=True))
     after = environment._replace(polls=tuple(polls), held=tuple(held))
     return Step(after, (*effects, _timer(after, now)))

@@ -38,9 +38,8 @@ _NOT_ALLOWED = answers.Reply(405, b"")
 class Next(NamedTuple):
     """The runtime polls for an event."""
 
-    call: int
 
-
+_NEXT = Next()
 Call = Union[Next, Post, InitError, answers.Reply]
 
 
@@ -51,7 +50,7 @@ def parse_call(request: Request, call: int) -> Call:
     """
     path = request.target.partition("?")[0]
     if path == _NEXT_PATH:
-        return Next(call) if request.method == "GET" else _NOT_ALLOWED
+        return _NEXT if request.method == "GET" else _NOT_ALLOWED
     match = _POST_PATH.fullmatch(path)
     if match is not None:
         return _parse_post(request, call, match[1], match[2]) if request.method == "POST" else _NOT_ALLOWED

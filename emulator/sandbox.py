@@ -8,7 +8,7 @@ knows neither callers' HTTP nor other environments: `engine` gives it invocation
 Its Runtime API listens on a loopback port of its own. That is what keeps one environment from answering for another:
 a request id is looked up only among the invocations that are here.
 
-What the platform has to tell is made here, as `platform_events`: worded for the log, and given to `listeners`.
+What there is to tell goes to `reporter`.
 """
 
 from __future__ import annotations
@@ -16,35 +16,49 @@ from __future__ import annotations
 import asyncio
 import collections
 import time
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, NoReturn
 
-from . import environment as life
-from . import lifecycle, limits, multiconcurrency, report, runtime_api
+from . import lifecycle, limits, multiconcurrency, runtime_api
 from .answers import EXIT_ERROR, TRUNCATED
-from .connection import Handler, HttpServer, ServerOptions
 from .effects import Effects, Events
-from .http1 import Limits, Response
+from .environment import (
+    Announce,
+    Deliver,
+    Environment,
+    Finish,
+    InitError,
+    Kill,
+    Note,
+    Post,
+    Reply,
+    ReportInit,
+    Respond,
+    SetTimer,
+    Spawn,
+    State,
+    Terminate,
+)
+from .http1 import Limits
+from .http1_response import Response
+from .http_server import Handler, HttpServer, ServerOptions
 from .log import Log
-from .platform_events import Fault, InitReport, InitRuntimeDone, InitStart, Report, RuntimeDone, Start
+from .platform_events import Fault, InitReport, InitRuntimeDone, InitStart
+from .reporter import Reporter
 from .shutdown import shutdown_phase
-from .values import Answer, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .environment import Exited, Step
+    from .environment import Effect, Exited, Step
     from .errors import CommandNotStartedError, ProtocolError
     from .extension_host import ExtensionHost
     from .http1 import Request
+    from .job import Job
     from .log import Sink as LogSink
     from .platform_events import PlatformEvent
     from .rules import Rules
     from .shutdown import ShutdownPhase
-    from .streams import Sink
-    from .values import Invocation, Result, Settings
-
-Done = Callable[[Outcome], None]
-Answered = Callable[[str, Answer], None]
+    from .values import Settings
 
 _ENDED = (
     b"emulator: the command ended before it asked for an event, and is started again for the next one; it has to speak "
@@ -53,44 +67,11 @@ _ENDED = (
 _EXTENSION_PREFIXES = ("/2020-01-01/extension/", "/2022-07-01/telemetry", "/2020-08-15/logs")
 
 
-class Job:
-    """An invocation with whom to tell what came of it, and where its answer goes if it comes in pieces.
-
-    `answered` is told the request id and the answer once the runtime has posted it, before `done`, unless the
-    invocation fails otherwise. To the sink the job is the stream's `Flow`.
-    """
-
-    __slots__ = ("answered", "call", "done", "invocation", "server", "sink", "start", "streamed")
-
-    def __init__(
-        self, invocation: Invocation, done: Done, *, answered: Answered | None = None, sink: Sink | None = None
-    ) -> None:
-        self.invocation = invocation
-        self.done = done
-        self.answered = answered
-        self.sink = sink
-        self.start = b""  # the line of its start
-        self.server: HttpServer | None = None
-        self.call = 0  # whose body is the answer
-        self.streamed = False
-
-    def pause(self) -> None:
-        """Read no more of the answer for now."""
-        if self.server is not None:
-            self.server.pause_request(self.call)
-
-    def resume(self) -> None:
-        """Read on."""
-        if self.server is not None:
-            self.server.resume_request(self.call)
-
-
 class Sandbox:
     """`listen`, `start`, then `assign` jobs while it has room; `close` ends it.
 
-    `on_free` is called after a job's `done`: the next one may be assigned. `on_answered` is called when that is about
-    to come. `listeners` get every platform event, with
-    the time of it in seconds since the epoch.
+    `on_free` is called when a job is over: the next one may be assigned. `on_answered` is called when that is about to
+    come. `listeners` get every platform event, with the time of it in seconds since the epoch.
     """
 
     def __init__(
@@ -107,7 +88,7 @@ class Sandbox:
         self._on_answered = on_answered
         self._on_free = on_free
         self._rules: Rules = lifecycle if settings.max_concurrency is None else multiconcurrency
-        self._environment = life.Environment(settings.timeout_s, settings.init_limit_s)
+        self._environment = Environment(settings.timeout_s, settings.init_limit_s)
         self._server = HttpServer(
             Handler(
                 self._on_call,
@@ -123,7 +104,8 @@ class Sandbox:
                 half_open=False,
             ),
         )
-        self._render = report.render_json if settings.logs_json else report.render_text
+        self._reporter = Reporter(settings, self._log, measure_memory=self._measure_memory)
+        self.listeners: list[Callable[[PlatformEvent, float], None]] = self._reporter.listeners
         self._jobs: dict[str, Job] = {}  # by request id
         self._arriving: dict[int, Job] = {}  # by the call whose body is their answer
         self._pending: collections.deque[Callable[[], Step]] = collections.deque()
@@ -131,10 +113,9 @@ class Sandbox:
         self._effects: Effects | None = None
         self._now = time.monotonic
         self._host: ExtensionHost | None = None  # if there are extensions
+        self._acts: Mapping[type[Effect], Callable[[NoReturn], None]] = {}
         self._variables: Mapping[str, str] = {}
         self._init_started: tuple[PlatformEvent, float] | None = None
-        self._told_done = ""  # the invocation whose end the runtime's part was told of
-        self.listeners: list[Callable[[PlatformEvent, float], None]] = []
         self.not_started: CommandNotStartedError | None = None  # the last start, if it failed
         self.init_error = b""  # what the runtime last reported of a failed init
         self.ended: Exited | None = None  # how its process last ended
@@ -155,10 +136,11 @@ class Sandbox:
             events=Events(self._on_timer, self._on_exit, self._on_not_started),
         )
         self._variables = variables
+        self._share_out(self._effects, None)
         if self._settings.extensions is not None:
             self._make_host(self._effects)
         self._now = asyncio.get_running_loop().time
-        await self._server.start()
+        self._server.start()
         self._step(lambda: self._rules.on_start(self._environment, self._now()))
 
     @property
@@ -173,8 +155,7 @@ class Sandbox:
 
     def take_log(self) -> bytes:
         """The end of what the runtime wrote since this was last asked."""
-        if self._effects is not None:
-            self._effects.drain()
+        self._drain()
         return self._log.take()
 
     def assign(self, job: Job) -> None:
@@ -185,7 +166,7 @@ class Sandbox:
     async def close(self) -> None:
         """End the runtime, as `shutdown` says; invocations under way end with status 503."""
         effects = self._effects
-        if effects is not None and self._environment.state is not life.State.CLOSED:
+        if effects is not None and self._environment.state is not State.CLOSED:
             self._step(lambda: self._rules.on_close(self._environment, self._now()))
             await effects.wait_gone(self._shutdown_phase().runtime_s)
             if self._host is not None:
@@ -198,118 +179,95 @@ class Sandbox:
         return shutdown_phase(self._settings.shutdown_s, external=False, internal=False)
 
     def _step(self, event: Callable[[], Step]) -> None:
-        self._pending.append(event)
         if self._stepping:
+            self._pending.append(event)
             return
         self._stepping = True
         try:
+            self._carry_out(event())
             while self._pending:
-                self._environment, effects = self._pending.popleft()()
-                for effect in effects:
-                    self._perform(effect)
+                self._carry_out(self._pending.popleft()())
         finally:
             self._stepping = False
 
-    def _perform(self, effect: life.Effect) -> None:
-        effects = self._effects
-        if effects is None:
-            return
-        if isinstance(effect, life.Terminate) and self._host is None and not self._shutdown_phase().runtime_s:
-            effects.perform(life.Kill())
-        elif isinstance(effect, (life.Reply, life.SetTimer, life.Deliver, life.Kill, life.Terminate)):
-            (self._host or effects).perform(effect)
-        elif isinstance(effect, life.Finish):
-            self._finish(effect.result, effects)
-        elif isinstance(effect, life.Respond):
-            job = self._jobs[effect.invocation.request_id]
-            if job.answered is not None and self._host is None:  # an extension may fail it yet, as under AWS's emulator
-                job.answered(effect.invocation.request_id, effect.answer)
-            self._on_answered(self)
-        elif isinstance(effect, life.Announce):
-            job = self._jobs[effect.invocation.request_id]
-            job.start = self._tell(Start(effect.invocation.request_id, self._settings.version))
-        elif isinstance(effect, life.Spawn):
-            phase = lifecycle.phase_of(self._environment)
-            started = InitStart(phase, self._settings.name, self._settings.version)
-            self._init_started = (started, time.time())
-            self._tell(started)
-            (self._host or effects).perform(effect)
-        elif isinstance(effect, life.ReportInit):
-            effects.drain()
-            self._tell_init(effect)
-        else:
-            effects.drain()
-            self._tell(Fault(effect.text))
+    def _carry_out(self, step: Step) -> None:
+        self._environment = step.environment
+        acts = self._acts
+        for effect in step.effects:
+            acts[type(effect)](effect)  # type: ignore[arg-type]  # each is given its own kind
 
-    @property
-    def _quiet(self) -> bool:
-        """Whether nobody wants to know more than the platform's text says."""
-        return not self.listeners and not self._settings.logs_json
+    def _share_out(self, effects: Effects, host: ExtensionHost | None) -> None:
+        """Who carries out which effect; where there are extensions, they come between the life cycle and its hands."""
+        self._host = host
+        hands: dict[type[Effect], Callable[[NoReturn], None]] = {
+            Reply: effects.reply, Deliver: effects.deliver, SetTimer: effects.set_timer
+        }  # fmt: skip
+        self._acts = {
+            **(hands if host is None else dict.fromkeys(hands, host.perform)),
+            Announce: self._announce,
+            Respond: self._respond,
+            Finish: self._finish,
+            Note: self._note,
+            ReportInit: self._report_init,
+            Spawn: self._spawn,
+            Kill: self._kill,
+            Terminate: self._terminate,
+        }
 
-    def _tell(self, event: PlatformEvent) -> bytes:
-        """Log an event and give it to the listeners; its words, for the caller's tail of the log."""
-        now = time.time()
-        line = self._render(event, now)
-        if line:
-            self._log.platform(line)
-        for listener in self.listeners:
-            listener(event, now)
-        return line
+    def _announce(self, effect: Announce) -> None:
+        self._reporter.start(self._jobs[effect.invocation.request_id])
 
-    def _finish(self, result: Result, effects: Effects) -> None:
-        job = self._jobs.pop(result.invocation.request_id, None)
+    def _respond(self, effect: Respond) -> None:
+        if self._host is None:  # an extension may fail it yet, as under AWS's emulator
+            self._jobs[effect.invocation.request_id].tell(effect.answer)
+        self._on_answered(self)
+
+    def _finish(self, effect: Finish) -> None:
+        job = self._jobs.pop(effect.result.invocation.request_id, None)
         if job is None:
             return
         self._arriving.pop(job.call, None)
-        effects.drain()
-        max_memory_mb = effects.max_memory_mb()
-        end = self._tell_end(result, max_memory_mb)
-        job.done(
-            Outcome(
-                payload=result.answer.body,
-                status=result.status,
-                function_error=result.function_error,
-                log=self._log.take(),
-                duration_ms=result.duration_s * 1000,
-                init_ms=None if result.init_s is None else result.init_s * 1000,
-                max_memory_mb=max_memory_mb,
-                request_id=result.invocation.request_id,
-                content_type=result.answer.content_type,
-                streamed=job.streamed,
-                report=(job.start, end),
-            )
-        )
+        self._drain()
+        self._reporter.end(job, effect.result)
         self._on_free(self)
 
-    def _tell_init(self, init: life.ReportInit) -> None:
-        self._tell(InitRuntimeDone(init.phase, init.status, init.error_type))
-        self._tell(InitReport(init.duration_s, init.phase, init.status, init.error_type))
-        if init.phase == "init" and init.error_type == EXIT_ERROR and not self._settings.logs_json:
+    def _note(self, effect: Note) -> None:
+        self._drain()
+        self._reporter.tell(Fault(effect.text))
+
+    def _report_init(self, effect: ReportInit) -> None:
+        self._drain()
+        self._reporter.tell(InitRuntimeDone(effect.phase, effect.status, effect.error_type))
+        self._reporter.tell(InitReport(effect.duration_s, effect.phase, effect.status, effect.error_type))
+        if effect.phase == "init" and effect.error_type == EXIT_ERROR and not self._settings.logs_json:
             self._log.platform(_ENDED)
 
-    def _tell_end(self, result: Result, max_memory_mb: int) -> bytes:
-        request_id, error_type = result.invocation.request_id, result.answer.error_type
-        if result.report_status == "timeout":
-            status = "timeout"
-        elif result.report_status is not None:
-            status = "failure"
-        else:
-            status = "success" if error_type is None else "error"
-        done = b""
-        if self._told_done != request_id and not self._quiet:
-            done = self._tell(RuntimeDone(request_id, status, error_type, result.duration_s, len(result.answer.body)))
-        return done + self._tell(
-            Report(
-                request_id,
-                result.report_status,
-                error_type,
-                result.duration_s,
-                result.init_s,
-                self._settings.memory_mb,
-                max_memory_mb,
-                self._settings.timeout_s,
-            )
-        )
+    def _spawn(self, effect: Spawn) -> None:
+        started = InitStart(lifecycle.phase_of(self._environment), self._settings.name, self._settings.version)
+        self._init_started = (started, time.time())
+        self._reporter.tell(started)
+        self._perform(effect)
+
+    def _kill(self, effect: Kill) -> None:
+        self._reporter.settle()
+        self._perform(effect)
+
+    def _terminate(self, effect: Terminate) -> None:
+        self._reporter.settle()
+        at_once = self._host is None and not self._shutdown_phase().runtime_s
+        self._perform(Kill() if at_once else effect)
+
+    def _perform(self, effect: Spawn | Kill | Terminate) -> None:
+        hands = self._host or self._effects
+        if hands is not None:
+            hands.perform(effect)
+
+    def _drain(self) -> None:
+        if self._effects is not None:
+            self._effects.drain()
+
+    def _measure_memory(self) -> int:
+        return 0 if self._effects is None else self._effects.max_memory_mb()
 
     # what happened
 
@@ -338,12 +296,12 @@ class Sandbox:
                 self._tell_done_early()
             else:
                 self._on_poll(call)
-        elif isinstance(parsed, life.Post):
+        elif isinstance(parsed, Post):
             post = parsed
             if self._uses_too_much():
                 self._step(lambda: self._rules.on_out_of_memory(self._environment, self._now()))
             self._step(lambda: self._rules.on_post(self._environment, post, self._now()))
-        elif isinstance(parsed, life.InitError):
+        elif isinstance(parsed, InitError):
             init_error = parsed
             self.init_error = parsed.answer.body
             self._step(lambda: self._rules.on_init_error(self._environment, init_error))
@@ -366,9 +324,9 @@ class Sandbox:
             server=self._server,
             effects=effects,
             log=self._log,
-            events=HostEvents(self._on_poll, self._on_over, self._tell),
+            events=HostEvents(self._on_poll, self._on_over, self._reporter.tell),
         )
-        self._host = host
+        self._share_out(effects, host)
         self.listeners.append(host.on_platform_event)
         return host
 
@@ -377,18 +335,19 @@ class Sandbox:
         host = self._make_host(effects)
         if self._init_started is not None:
             host.on_platform_event(*self._init_started)
-        host.adopt(initialising=self._environment.state is life.State.STARTING)
+        host.adopt(initialising=self._environment.state is State.STARTING)
         return host
 
     def _tell_done_early(self) -> None:
-        """The runtime is done with its invocation, and extensions are not: some wait for just this to be told."""
-        invocation, answer = self._environment.invocation, self._environment.answer
-        if invocation is None or answer is None or self._environment.clock_s is None:
-            return
-        self._told_done = invocation.request_id
-        status = "success" if answer.error_type is None else "error"
-        duration_s = self._now() - self._environment.clock_s
-        self._tell(RuntimeDone(invocation.request_id, status, answer.error_type, duration_s, len(answer.body)))
+        """The runtime is done with its invocation, and extensions are not."""
+        invocation, answer, clock_s = self._environment.invocation, self._environment.answer, self._environment.clock_s
+        if invocation is not None and answer is not None and clock_s is not None:
+            self._reporter.runtime_done(
+                self._jobs[invocation.request_id],
+                error_type=answer.error_type,
+                duration_s=self._now() - clock_s,
+                produced_bytes=len(answer.body),
+            )
 
     def _uses_too_much(self) -> bool:
         """Whether the memory limit is exceeded, where the kernel does not mind it for us."""

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from typing import Union
 
     from .asynchronous import EventOptions
-    from .connection import HttpServer
     from .function_url import FunctionUrlFront
     from .http_options import HttpOptions
+    from .http_server import HttpServer
     from .values import Settings
 
     Front = Union[InvokeFront, FunctionUrlFront]
@@ -74,7 +74,7 @@ async def serve(
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         async with emulator:
-            await front.server.start()
+            front.server.start()
             shown = f"[{host}]" if ":" in host else host
             ready(f"http://{shown}:{port}{_PATH if http is None else '/'}")
             task = None if beside is None else asyncio.ensure_future(beside(emulator))

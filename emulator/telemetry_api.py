@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from .answers import render_json
-from .http1 import Response
+from .http1_response import Response
 from .invoke_api import is_header_value
 
 if TYPE_CHECKING:

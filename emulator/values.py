@@ -6,6 +6,7 @@ They hold no behaviour beyond checking themselves and never touch the world.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import limits
@@ -55,22 +56,22 @@ class Settings:
     shutdown_s: float | None = None
     log_limit_bytes: int = limits.LOG_LIMIT_BYTES
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The function's name."""
         return self.environment.get("AWS_LAMBDA_FUNCTION_NAME") or FUNCTION_NAME
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The function's version."""
         return self.environment.get("AWS_LAMBDA_FUNCTION_VERSION") or FUNCTION_VERSION
 
-    @property
+    @cached_property
     def logs_json(self) -> bool:
         """Whether the platform's log lines are JSON."""
         return self.environment.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
 
-    @property
+    @cached_property
     def max_concurrency(self) -> int | None:
         """How many invocations an environment holds at a time, as on managed instances; None for one, as elsewhere."""
         text = self.environment.get("AWS_LAMBDA_MAX_CONCURRENCY", "")
@@ -162,8 +163,7 @@ class Result(NamedTuple):
     init_s: float | None
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of an invocation.
 
     `status` is the HTTP status of the Invoke API: 200, or 502 when the runtime could not be started or died.

@@ -33,6 +33,7 @@ MAIN = Path(emulator.__file__).parent / "__main__.py"
 def connect(tmp_path: Path) -> Iterator[Callable[..., BaseClient]]:
     """Start a runtime under the emulator, and return a client of the Lambda API for it."""
     started: list[subprocess.Popen[bytes]] = []
+    clients = []
 
     def start(runtime: str, *flags: str) -> BaseClient:
         process = subprocess.Popen(
@@ -44,7 +45,7 @@ def connect(tmp_path: Path) -> Iterator[Callable[..., BaseClient]]:
         )
         started.append(process)
         url = ready_url(process)
-        return boto3.client(
+        client = boto3.client(
             "lambda",
             endpoint_url=url.partition("/2015-03-31")[0],
             region_name="us-east-1",
@@ -52,9 +53,13 @@ def connect(tmp_path: Path) -> Iterator[Callable[..., BaseClient]]:
             aws_secret_access_key="x",
             config=Config(retries={"total_max_attempts": 1}),
         )
+        clients.append(client)
+        return client
 
     start.started = started
     yield start
+    for client in clients:
+        client.close()
     for process in started:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=10)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from emulator import connection
-from emulator.connection import Handler, HttpServer, ServerOptions
+from emulator import http_server
 from emulator.errors import ListenError
-from emulator.http1 import Limits, Request, Response
+from emulator.http1 import Limits, Request
+from emulator.http1_response import Response
+from emulator.http_server import Handler, HttpServer, ServerOptions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,7 +24,7 @@ GET = b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n"
 @pytest.fixture(autouse=True)
 def sweeping_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlines are looked at often enough for a test."""
-    monkeypatch.setattr(connection, "_SWEEP_S", 0.02)
+    monkeypatch.setattr(http_server, "_SWEEP_S", 0.02)
 
 
 class Harness:
@@ -50,7 +51,7 @@ class Harness:
             handler = Handler(self.on_request, self.lost.append, lambda error: Response(error.status))
             self.server = HttpServer(handler, ServerOptions(Limits(), **self.options))
             host, port = await self.server.listen("127.0.0.1", 0)
-            await self.server.start()
+            self.server.start()
             writers = []
 
             async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -236,7 +237,7 @@ class Relay:
     def run(self, story: Callable[[str, int], Awaitable]) -> None:
         async def main() -> None:
             host, port = await self.server.listen("127.0.0.1", 0)
-            await self.server.start()
+            self.server.start()
             try:
                 await asyncio.wait_for(story(host, port), 20)
             finally:

@@ -6,7 +6,8 @@ import pytest
 
 from emulator import extensions as ext
 from emulator import extensions_api as api
-from emulator.http1 import Request, Response
+from emulator.http1 import Request
+from emulator.http1_response import Response
 
 ID = "6d0ba4e3-6d1d-4b2c-8a7e-3d9c1f0e5a11"
 OTHER = "0e2b5f9c-5f43-4b8b-9b53-0f6f5a9f1c22"

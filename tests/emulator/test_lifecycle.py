@@ -113,7 +113,7 @@ EXIT = "Runtime.ExitError"
 MODE = "Runtime.InvalidResponseModeHeader"
 MEMORY = "Runtime.OutOfMemory"
 LATE = "Sandbox.Timedout"
-BEGIN = "running: announce, timer 3, deliver"
+BEGIN = "running: deliver, announce, timer 3"
 GIVEN_UP = "closed: no timer, terminate, finish 503 ServiceException"
 ENDED = "closed: no timer, terminate"
 RETRIED = "no timer, init report init error, spawn, timer 3"
@@ -160,14 +160,14 @@ EXPECTED = {
         "close": ENDED,
     },
     "starting, awaited": {
-        "next": "running: init report init success, announce, timer 3, deliver",
+        "next": "running: init report init success, deliver, announce, timer 3",
         "init error": "broken: 202, timer 1",
         "exited": f"same: {RETRIED}",
         "not started": "down: no timer, announce, note, finish 502 Runtime.InvalidEntrypoint",
         "timer": "stopping: init report init timeout, kill",
     },
     "starting within": {
-        "next": "running: init report invoke success, announce, deliver",
+        "next": "running: init report invoke success, deliver, announce",
         "init error": "broken: 202, timer 1",
         "exited": f"down: no timer, init report invoke error, announce, note, finish 502 {EXIT}",
         "not started": "down: no timer, announce, note, finish 502 Runtime.InvalidEntrypoint",
@@ -262,7 +262,7 @@ def test_the_table_knows_every_state() -> None:
 def test_an_invocation_that_waited_for_the_init_has_its_whole_time() -> None:
     """Its clock starts when the runtime first polls, and the init's time is reported beside it."""
     step = lifecycle.on_next(SITUATIONS["starting, awaited"], 8, NOW)
-    assert step.effects[1:] == (Announce(INVOCATION), SetTimer(3.0), Deliver(8, INVOCATION, NOW + 3.0))
+    assert step.effects[1:] == (Deliver(8, INVOCATION, NOW + 3.0), Announce(INVOCATION), SetTimer(3.0))
     assert step.environment.init_s == 5.0
     assert step.environment.clock_s == NOW
 
@@ -270,7 +270,7 @@ def test_an_invocation_that_waited_for_the_init_has_its_whole_time() -> None:
 def test_a_restart_counts_on_the_invocations_time() -> None:
     """After a restart the deadline is still counted from the invocation's beginning, and no init is reported."""
     step = lifecycle.on_next(SITUATIONS["starting within"], 8, NOW)
-    assert step.effects[1:] == (Announce(INVOCATION), Deliver(8, INVOCATION, 102.0))
+    assert step.effects[1:] == (Deliver(8, INVOCATION, 102.0), Announce(INVOCATION))
     assert step.environment.init_s is None
 
 

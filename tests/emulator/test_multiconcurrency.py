@@ -112,7 +112,7 @@ EXPECTED = {
     },
     "starting, awaited": {
         "invoke": "same",
-        "next": "ready: init report init success, announce, deliver, timer 3",
+        "next": "ready: init report init success, deliver, announce, timer 3",
         "init error": "broken: 202, timer 1",
         "exited": "same: no timer, init report init error, spawn, timer 10",
         "not started": UNSTARTED,
@@ -121,7 +121,7 @@ EXPECTED = {
     },
     "starting again": {
         "invoke": "same",
-        "next": "ready: init report invoke success, announce, deliver, timer 3",
+        "next": "ready: init report invoke success, deliver, announce, timer 3",
         "init error": "broken: 202, timer 1",
         "exited": f"down: init report invoke error, no timer, {UNSEEN_TWO}",
         "not started": UNSTARTED,
@@ -139,7 +139,7 @@ EXPECTED = {
         "close": GIVEN_UP,
     },
     "ready": {
-        "invoke": "same: announce, deliver, timer 3",
+        "invoke": "same: deliver, announce, timer 3",
         "next": "same: no timer",
         "exited": "down: note",
         "timer": "same: no timer",
@@ -160,7 +160,7 @@ EXPECTED = {
     },
     "busy, one waits": {
         "invoke": "same: timer 0.5",
-        "next": "same: announce, deliver, timer 0.5",
+        "next": "same: deliver, announce, timer 0.5",
         "response": "same: 202, timer 2, finish 200 ok",
         "response over the limit": "same: 413, timer 2, finish 200 Function.ResponseSizeTooLarge",
         "response in an unknown mode": "same: 400, timer 2, finish 200 Runtime.InvalidResponseModeHeader",

@@ -77,6 +77,25 @@ def test_the_log_can_be_had(program: Callable) -> None:
     assert re.search(r"\nEND RequestId: \S+\nREPORT ", log)
 
 
+def test_the_log_of_many_events_in_a_row_is_in_order(program: Callable) -> None:
+    """A caller who comes again at once: each invocation has its lines together, whenever there was time for them."""
+    emulator = program("prints")
+    connection = http.client.HTTPConnection("127.0.0.1", emulator.port)
+    for number in range(50):
+        connection.request("POST", PATH, str(number))
+        assert connection.getresponse().read() == str(number).encode()
+    connection.close()
+    emulator.process.send_signal(signal.SIGTERM)
+    lines = emulator.process.communicate(timeout=10)[0].decode().splitlines()
+    for number in range(50):
+        start, said, end, report = lines[4 * number : 4 * number + 4]
+        request_id = start.removeprefix("START RequestId: ").removesuffix(" Version: $LATEST")
+        assert (said, end) == (f"event {number}", f"END RequestId: {request_id}")
+        assert report.startswith(f"REPORT RequestId: {request_id}\tDuration: ")
+        assert re.search(r"\tMax Memory Used: [1-9]\d* MB\t", report)
+    assert len(lines) == 200
+
+
 def test_context_and_trace_are_passed_on(program: Callable) -> None:
     """The client context goes from base64 to JSON on one line."""
     context = base64.b64encode('{"custom":\n{"k": "ü"}}'.encode()).decode()
