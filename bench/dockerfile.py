@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 PEERS = Path(__file__).parent / "peers"
-# The engine's own builder: BuildKit is a plugin of the client, which Debian does not have.
+# The classic builder, which needs no plugin of the client, as Debian 12's has none.
 ENVIRONMENT = {**os.environ, "DOCKER_BUILDKIT": "0"}
 
 
