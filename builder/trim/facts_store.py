@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from builder.cache import Cache, key_of
 from builder.errors import SourceError
-from builder.plan import How, PlannedFile, PlannedLayer
+from builder.plan import LANG, How, PlannedFile, PlannedLayer
 from builder.trim.facts import Binary, Facts, parse_facts, render_binary, render_facts
 from builder.trim.version import readers_digest
 
@@ -106,7 +106,7 @@ class FactsStore:
 
     def ahead(self, paths: Iterable[str]) -> None:
         """Read what is not known of many files at once, if there is much."""
-        jobs = [job for path in paths if (job := self._job(path))]
+        jobs = [job for path in paths if (job := self._job(path)) and not self._is_known(job)]
         if not jobs:
             return
         from builder.trim.reading import Readers
@@ -128,6 +128,18 @@ class FactsStore:
         if path in self._facts or path in self._binaries or self._remembered(kind, path) is not None:
             return None
         return Job(kind, path, file.source, file.size)
+
+    def _is_known(self, job: "Job") -> bool:
+        """Whether firkin brought the facts of that source, of the standard library; they are remembered then."""
+        if job.kind != "source" or not job.path.startswith(f"{LANG}/"):
+            return False
+        from builder.trim.known_sources import known_facts, name_of
+
+        table = known_facts(self.version)
+        found = table.get(name_of(self.read(job.path))) if table else None
+        if found is not None:
+            self._remember(job.kind, job.path, found)
+        return found is not None
 
     def _remembered(self, kind: str, path: str) -> object:
         """What was found out about a file in its present state; None when nothing was."""
