@@ -13,11 +13,12 @@ SAMPLE_S = 0.005
 
 
 def write_large_function(folder: Path, size_mb: int) -> Path:
-    """A function that imports one of ten wheels, which have `size_mb` of data together, little of it repetitive."""
+    """A function that imports ten wheels, which have `size_mb` of data together: all of it is in the image."""
     function = folder / "large"
     (function / "events").mkdir(parents=True)
     (function / "events" / "one.json").write_text("{}")
-    (function / "app.py").write_text("import large0\n\n\ndef handler(event, context):\n    return large0.NUMBER\n")
+    imports = "".join(f"import large{number}\n" for number in range(WHEELS))
+    (function / "app.py").write_text(f"{imports}\n\ndef handler(event, context):\n    return large0.NUMBER\n")
     wheels = [_write_wheel(folder, f"large{number}", size_mb * MEGABYTE // WHEELS) for number in range(WHEELS)]
     (function / "requirements.txt").write_text("".join(f"{wheel}\n" for wheel in wheels))
     return function

@@ -67,10 +67,10 @@ def test_the_store_finds_what_they_said(readers, tmp_path):
     odd.write_bytes(b"import zlib\n")
     files = [*SOURCES, odd]
     planned = [
-        PlannedFile(f"var/lang/{file.name}", str(file), "", How.COPY, size=file.stat().st_size, stamp="1")
+        PlannedFile(f"opt/python/{file.name}", str(file), "", How.COPY, size=file.stat().st_size, stamp="1")
         for file in files
     ]
-    store = FactsStore([PlannedLayer("interpreter", tuple(planned))], VERSION, Cache(tmp_path / "cache", print))
+    store = FactsStore([PlannedLayer("dependencies", tuple(planned))], VERSION, Cache(tmp_path / "cache", print))
     store._readers = readers
     store.ahead(file.path for file in planned)
     remembered = [store._remembered("source", file.path) for file in planned]
