@@ -29,8 +29,8 @@ from bench.platform import Runtime, render_event, running
 TOP = Path(__file__).parents[1]
 CORPUS = TOP / "tests" / "conformance" / "corpus"
 LEVELS = ("none", "safe", "reachable", "traced")
-STARTED = ("dockerfile", "none", "safe", "reachable", "traced")
-UNTRIMMED = "safe"  # by what is reached; `none` has no bytecode, which would make any start look quick
+STARTED = ("dockerfile", "safe", "reachable", "traced")
+UNTRIMMED = "safe"  # by what is reached; `none` has no bytecode, and any start looks quick beside it
 RUN_AS_CONTAINER = ("dockerfile", "reachable")
 # Applications that AWS's runtime client cannot call without an adapter: there, its side only starts.
 WEB = ("fastapi", "flask")
