@@ -67,6 +67,11 @@ def send(handler, body, *, length, status="200 OK", more=""):
     handler.raw(head.encode() + body)
 
 
+def size_of(handler):
+    """The size of the blob that is asked for, which is the compressor's to decide."""
+    return len(handler.registry.blobs[handler.what])
+
+
 def stops_in_the_middle(handler):
     data = handler.registry.blobs[handler.what]
     send(handler, data[:70_000], length=len(data))
@@ -84,7 +89,7 @@ def test_a_registry_that_stops_in_the_middle_is_asked_for_the_rest(fake, held, i
 
 def test_a_registry_that_always_stops_is_given_up(fake, held, puller, target):
     """The attempts without progress are counted; what came is kept for the next time."""
-    fake.faults["GET", "blob"] = of_the_large(lambda handler: send(handler, b"", length=200_359))
+    fake.faults["GET", "blob"] = of_the_large(lambda handler: send(handler, b"", length=size_of(handler)))
     with pytest.raises(UnavailableError, match=r"gave up after 3 attempts"):
         puller(held, store=target)
     assert fake.methods("blob").count("GET") <= 6
@@ -112,11 +117,11 @@ def test_pieces_that_do_not_fit_are_fetched_once_more(fake, held, image, puller,
     assert not partial.exists()
 
 
-@pytest.mark.parametrize("left", [b"x" * 300_000, b"x" * 200_359])
-def test_more_than_the_blob_in_a_partial_file_is_thrown_away(fake, held, image, puller, target, left):
+@pytest.mark.parametrize("more", [100_000, 0])
+def test_as_much_as_the_blob_or_more_in_a_partial_file_is_thrown_away(fake, held, image, puller, target, more):
     partial = target.folder / "partial" / "sha256" / image.layers[0].descriptor.digest.encoded
     partial.parent.mkdir(parents=True)
-    partial.write_bytes(left)
+    partial.write_bytes(b"x" * (image.layers[0].descriptor.size + more))
     assert puller(held, store=target).image.digest == image.digest
     target.verify(image.layers[0].descriptor)
 
@@ -169,15 +174,15 @@ def test_a_lie_about_the_length_is_an_error(fake, held, puller, target, more):
         send(handler, data + b"x" * max(min(more, 10), 0), length=len(data) + more)
 
     fake.faults["GET", "blob"] = of_the_large(lie)
-    with pytest.raises(ProtocolError, match=r"the registry has '\d+' bytes, the manifest says 200359"):
+    with pytest.raises(ProtocolError, match=r"the registry has '\d+' bytes, the manifest says \d{6}"):
         puller(held, store=target)
 
 
 @pytest.mark.parametrize(
     ("change", "kind", "message"),
     [
-        (lambda data: data + b"x", ProtocolError, r"more than its 200359 bytes come; push the image again"),
-        (lambda data: data[:-1], UnavailableError, r"it ended after 200358 of 200359 bytes"),
+        (lambda data: data + b"x", ProtocolError, r"more than its \d{6} bytes come; push the image again"),
+        (lambda data: data[:-1], UnavailableError, r"it ended after \d{6} of \d{6} bytes"),
         (lambda data: b"\0" * len(data), ProtocolError, r"what came is sha256:[0-9a-f]{64}; nothing of it was kept"),
     ],
 )
@@ -195,7 +200,7 @@ def test_a_stream_of_unknown_length_is_counted(fake, held, puller, target, chang
 
 
 def test_wrong_bytes_are_never_stored(fake, held, image, puller, target):
-    fake.blobs[str(image.layers[0].descriptor.digest)] = bytes(200_359)
+    fake.blobs[str(image.layers[0].descriptor.digest)] = bytes(image.layers[0].descriptor.size)
     with pytest.raises(ProtocolError, match=r"is the registry, or a proxy before it, damaged\?"):
         puller(held, store=target)
     assert not target.path(image.layers[0].descriptor.digest).exists()
@@ -460,13 +465,13 @@ def drips(start, *, every_s=0.02):
     [
         (("HEAD", "manifest"), b"HTTP/1.1 200 OK\r\nX-Endless: "),
         (("GET", "manifest"), b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"),
-        (("GET", "blob"), b"HTTP/1.1 200 OK\r\nContent-Length: 200359\r\n\r\n"),
+        (("GET", "blob"), b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"),
         (("GET", "blob"), b"HTTP/1.1 200 OK\r\nX-Endless: "),
     ],
 )
 def test_a_registry_that_drips_is_given_up(fake, held, puller, target, key, start):
     """A byte now and then keeps no time-out of a socket from starting anew; the deadline is on the whole."""
-    fault = drips(start)
+    fault = (lambda handler: drips(start % size_of(handler))(handler)) if b"%d" in start else drips(start)
     fake.faults[key] = of_the_large(fault) if key[1] == "blob" else fault
     with pytest.raises(UnavailableError, match=r"(no whole answer|less than \d+ bytes) in 0.3 s.*gave up after 2"):
         puller(held, store=target, limits=SLOW)
