@@ -167,6 +167,7 @@ def _key(planned: PlannedLayer, press: _Press) -> str:
     return key_of(
         "layer",
         COMPRESSOR,  # another one gives other bytes for the same files
+        press.packer.plan.dense,
         RUN,
         press.packer.interpreter.full_version,
         press.packer.interpreter.magic,
@@ -237,7 +238,8 @@ def _write(planned: PlannedLayer, press: _Press, compiled: "Future[dict[str, Pat
     doing = f"writing layer {planned.name}"
     with disk(doing, elsewhere=ELSEWHERE):
         try:
-            layer = press.store.add_layer(_entries(planned, compiled.result() if compiled else {}))
+            entries = _entries(planned, compiled.result() if compiled else {})
+            layer = press.store.add_layer(entries, dense=press.packer.plan.dense)
         except DiskError as error:
             hint = advice(error.errno, elsewhere=ELSEWHERE) or "Nothing was left half-written."
             raise OutputError(f"{doing}: {error}", hint=hint) from error

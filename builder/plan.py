@@ -102,8 +102,9 @@ class Plan:
     """A whole image before it is assembled: layers, bottom first, and how it is started.
 
     `rest` are files that the function would find without trimming: the proof compares with them in place.
-    `foundation` is None for an image FROM scratch that ships this machine's interpreter. `script` is the runtime's
-    `__main__`, source or bytecode, with which that is started.
+    `dense` asks for the smallest layers, however long they take to make. `foundation` is None for an image FROM scratch
+    that ships this machine's interpreter. `script` is the runtime's `__main__`, source or bytecode, with which that is
+    started.
     """
 
     layers: tuple[PlannedLayer, ...]
@@ -116,6 +117,7 @@ class Plan:
     created_s: int = 0  # seconds since 1970: SOURCE_DATE_EPOCH, where it is set
     rest: tuple[PlannedFile, ...] = ()
     foundation: Foundation | None = None
+    dense: bool = False
     script: str = SCRIPT
 
     @property

@@ -90,11 +90,13 @@ class BlobStore(FolderBlobs):
                 pending.become(self.path(hashing.digest()), durable=False)
         return Descriptor(media_type, hashing.digest(), hashing.size)
 
-    def add_layer(self, entries: Iterable[Entry], *, mtime: int = 0, threads: int | None = None) -> Layer:
+    def add_layer(
+        self, entries: Iterable[Entry], *, mtime: int = 0, threads: int | None = None, dense: bool = False
+    ) -> Layer:
         """Write entries as a layer into the store; see `write_layer`."""
         layers: list[Layer] = []
         self.add(
-            lambda sink: layers.append(write_layer(entries, sink, mtime=mtime, threads=threads)),
+            lambda sink: layers.append(write_layer(entries, sink, mtime=mtime, threads=threads, dense=dense)),
             media_type="",
         )
         return layers[0]

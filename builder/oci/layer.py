@@ -26,14 +26,17 @@ class Layer:
     size_uncompressed: int | None = None
 
 
-def write_layer(entries: Iterable[Entry], sink: Sink, *, mtime: int = 0, threads: int | None = None) -> Layer:
+def write_layer(
+    entries: Iterable[Entry], sink: Sink, *, mtime: int = 0, threads: int | None = None, dense: bool = False
+) -> Layer:
     """Write entries as a gzip layer to `sink`: equal entries give equal bytes, for any number of threads.
 
     `mtime` (seconds since 1970) is the time of every file; `threads` compress, by default one for each usable
-    core. Raises UsageError and SourceError as `write_tar`; errors of the sink pass through.
+    core; `dense` takes more time for fewer bytes. Raises UsageError and SourceError as `write_tar`; errors of the
+    sink pass through.
     """
     compressed = HashingSink(sink)
-    with GzipWriter(compressed, threads=threads or usable_cores()) as gzip:
+    with GzipWriter(compressed, threads=threads or usable_cores(), dense=dense) as gzip:
         tar = _Blocks(gzip)
         write_tar(entries, tar, mtime=mtime)
         tar.flush()

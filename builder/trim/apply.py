@@ -42,7 +42,7 @@ def trim_plan(
         verdict = judge(plan, choice, interpreter, cache, back=back, used=used)
         text = json.dumps([verdict.kept, verdict.dropped, sorted(verdict.sourceless)])
         cache.write_record("reach", key, {"verdict": text})
-    return _applied(plan, verdict)
+    return replace(_applied(plan, verdict), dense=used is not None)
 
 
 def _inputs(plan: Plan, interpreter: Interpreter, cache: Cache) -> Iterator[str]:

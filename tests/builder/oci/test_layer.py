@@ -103,6 +103,15 @@ def test_gzip_depends_on_the_content_only(cuts, limit):
     assert whole.getvalue() == pieces.getvalue()
 
 
+def test_dense_layers_are_smaller_and_hold_the_same():
+    """Another digest of the same content."""
+    entries = [Entry.file("a.txt", b"".join(b"%d barrels, %d pins\n" % (n, n * n % 977) for n in range(20_000)))]
+    usual, dense = io.BytesIO(), io.BytesIO()
+    layers = [write_layer(entries, usual), write_layer(entries, dense, dense=True)]
+    assert layers[0].diff_id == layers[1].diff_id
+    assert layers[1].descriptor.size == len(dense.getvalue()) < len(usual.getvalue())
+
+
 @ANY_WAY
 def test_costs_at_most_a_percent_of_size(limit):
     """Either way is as small as zlib's one stream, but for a percent."""
