@@ -17,7 +17,7 @@ _READ_BYTES = 4096  # /proc/PID/status is about 1.5 kB
 
 
 class MemoryGauge:
-    """Measures one process tree, once for each invocation: the files of its root are kept open for that."""
+    """Measures one process tree, for each invocation: the files of its root are kept open for that."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid

@@ -49,6 +49,14 @@ def wait_dead(pid: int) -> bool:
     return False
 
 
+def wait_reaped(pid: int) -> None:
+    """Until the emulator has noticed the end of a process."""
+    for _ in range(200):
+        if not Path(f"/proc/{pid}").exists():
+            return
+        time.sleep(0.01)
+
+
 # It works
 
 
@@ -457,7 +465,7 @@ def test_a_runtime_that_dies_between_events(settings: Callable) -> None:
     async def story() -> list[Outcome]:
         async with Emulator(settings("dies_between")) as emulator:
             first = await emulator.invoke(b"{}")
-            await asyncio.to_thread(wait_dead, int(first.payload))
+            await asyncio.to_thread(wait_reaped, int(first.payload))
             return [first, await emulator.invoke(b"{}")]
 
     first, second = asyncio.run(story())
