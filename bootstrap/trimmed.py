@@ -35,11 +35,13 @@ _OF_FROM_IMPORT = ("_call_with_frames_removed", "_handle_fromlist")
 class Trimmed:
     """The list of one image: `text` is its content, `root` where the image's files are ("" in a container)."""
 
-    __slots__ = ("root", "text")
+    __slots__ = ("_covered", "_names", "root", "text")
 
     def __init__(self, text: str, root: str) -> None:
         self.text = f"\n{text}\n"
         self.root = root
+        self._names: set[str] = set()  # of modules that have lines of their own, once one is looked for
+        self._covered: dict[str, bool] = {}  # whether all below a folder was left out
 
     def find(self, path: str) -> "str | None":
         """The entry that covers the absolute path, a file or a folder above it; None when it was not left out."""
@@ -58,7 +60,12 @@ class Trimmed:
     def find_module(self, name: str, folders: "Iterable[str]") -> "str | None":
         """The entry of a module that is looked for in these folders."""
         last = name.rpartition(".")[2]
+        # Many imports fail at every start, of what a package can do without: most are of names that no line has.
+        self._names = self._names or _names_in(self.text)
+        is_named = last in self._names
         for folder in folders:
+            if not (is_named or self._covers(folder)):
+                continue
             place = f"{folder}/{last}"
             for end in _MODULE_ENDS:
                 entry = self.find(place + end)
@@ -69,6 +76,12 @@ class Trimmed:
                 if entry is not None:
                     return entry
         return None
+
+    def _covers(self, folder: str) -> bool:
+        known = self._covered.get(folder)
+        if known is None:
+            known = self._covered[folder] = self.find(f"{folder}/") is not None
+        return known
 
     def find_library(self, name: str) -> "str | None":
         """The entry of a shared library of that file name, in whatever folder."""
@@ -93,6 +106,16 @@ class Trimmed:
             return None
         entry = self.text[begin : self.text.index("\n", begin)]
         return entry if entry.endswith(".so") else None
+
+
+def _names_in(text: str) -> "set[str]":
+    """The last names of all modules that may be meant by a line, before their first dot."""
+    names = {"\n"}  # never empty
+    for line in text.split("\n"):
+        above, _, last = line.rstrip("/").rpartition("/")
+        stem = last.partition(".")[0]
+        names.add(above.rpartition("/")[2] if stem == "__init__" else stem)
+    return names
 
 
 def short_name(entry: str) -> str:

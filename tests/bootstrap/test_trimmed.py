@@ -193,6 +193,29 @@ def test_a_list_is_searched_by_file_folder_and_extension() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "name", "folder", "is_found"),
+    [
+        ("opt/python/pkg/__init__.py", "pkg", "opt/python", True),
+        ("opt/python/pkg/__init__.py", "pk", "opt/python", False),
+        ("opt/python/pkg/", "pkg", "opt/python", True),
+        ("opt/python/", "pkg", "opt/python", True),
+        ("opt/", "pkg", "opt/python", True),
+        ("opt/python/pkg.py", "pkg", "opt/python", True),
+        ("opt/python/pkg.py", "pkg", "var/task", False),
+        ("opt/python/pkg.abi3.so", "pkg", "opt/python", True),
+        ("pkg.py", "pkg", "", True),
+    ],
+)
+def test_a_module_is_found_by_the_line_that_covers_it(line: str, name: str, folder: str, *, is_found: bool):
+    """Its own, or one of a folder above; names that no line has are told from these at once."""
+    trimmed = Trimmed(f"=why\n{line}\n", "/root")
+    assert trimmed.find_module(name, [f"/root/{folder}".rstrip("/")]) == (line if is_found else None)
+    assert trimmed.find_module("nt", [f"/root/{folder}".rstrip("/")]) == (
+        line if line in {"opt/", "opt/python/"} else None
+    )
+
+
+@pytest.mark.parametrize(
     ("entry", "name"),
     [
         ("opt/python/a/b.py", "a/b.py"),
