@@ -1,7 +1,3 @@
-import ast
-import sys
-from pathlib import Path
-
 import pytest
 
 from builder import oci
@@ -12,20 +8,6 @@ def test_exports_are_sorted_and_real():
     """The public surface is the sorted `__all__`."""
     assert oci.__all__ == sorted(oci.__all__)
     assert all(hasattr(oci, name) for name in oci.__all__)
-
-
-def test_imports_only_stdlib_orjson_and_itself():
-    """The package can be lifted out of the builder: it imports nothing else of it."""
-    roots = set()
-    for path in Path(oci.__file__).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                roots.update(alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0
-                roots.add(node.module)
-    foreign = {root for root in roots if root.split(".")[0] not in sys.stdlib_module_names}
-    assert {root for root in foreign if root != "builder.oci" and not root.startswith("builder.oci.")} == {"orjson"}
 
 
 def tree(kind):
