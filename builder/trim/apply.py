@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from builder.cache import Cache, key_of
 from builder.interpreter import Interpreter
-from builder.plan import TASK, How, Plan, PlannedFile, PlannedLayer, source_of
+from builder.plan import RUNTIME, TASK, How, Plan, PlannedFile, PlannedLayer, source_of
 from builder.trace import Asked
 from builder.trim.facts import render_facts
 from builder.trim.facts_store import FactsStore
@@ -85,7 +85,8 @@ def _applied(plan: Plan, verdict: Verdict) -> Plan:
         files = []
         for file in layer.files:
             if file.path in gone_of:
-                rest.append(file)
+                if not file.path.startswith(f"{RUNTIME}/"):  # the untrimmed function runs by the same runtime
+                    rest.append(file)
             elif file.how is How.BYTECODE and (source := source_of(file.path)) in verdict.sourceless:
                 why, via = verdict.kept[source]
                 files.append(replace(file, path=f"{source}c", why=why, via=via))
