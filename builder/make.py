@@ -15,7 +15,6 @@ from builder.outputs import parse_reference
 from builder.plan import Plan
 from builder.platforms import is_one_of_several
 from builder.prepare import Prepared, finished, prepare
-from builder.summary import Row, show_summary
 from builder.trim import Choice
 
 if TYPE_CHECKING:
@@ -188,17 +187,3 @@ def _check(prepared: Prepared, assembled: Assembled, cache: Cache, console: Cons
     image = assembled.image
     subject = Subject.of(image, prepared.reference)
     check_built(subject, str(image.digest), cache, console, ignored=prepared.config.lint_ignore, log=log)
-
-
-def _summary(prepared: Prepared, assembled: Assembled, console: Console) -> None:
-    rows = [
-        Row(
-            made.name,
-            made.files,
-            made.layer.size_uncompressed or 0,
-            made.layer.descriptor.size,
-            None if made.cached else made.seconds,
-        )
-        for made in assembled.layers
-    ]
-    show_summary(rows, prepared.outputs, console)
