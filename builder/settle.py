@@ -128,7 +128,8 @@ def settle(trimming: Trimming) -> Settled:
         if not found:
             trimming.cache.write_record("settled", key, _Known(digest, back, used, tuple(rounds)).render())
             return Settled(plan, assembled, trimming.proof(answers), tuple(rounds))
-        more = _lacking(trimming, plan, assembled, found, deeper=bool(rounds))
+        lacking = _lacking(trimming, plan, assembled, found, deeper=bool(rounds))
+        more = {path: why for path, why in lacking.items() if path not in back}  # what is back already did not help
         if not more or len(rounds) >= MAX_ROUNDS:
             raise _failure(found, rounds)
         rounds.append(Round(tuple(map(str, found.differences[:MAX_SHOWN])), more))
