@@ -35,7 +35,8 @@ class Listener:
     async def bind(self, host: str, port: int) -> tuple[str, int]:
         """Take a host's addresses; the first, with the real port. Nobody can connect yet. Raises `ListenError`."""
         try:
-            found = await self._loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            name = host.encode("ascii") if host.isascii() else host  # as text it takes the codec idna, 0.4 MB of image
+            found = await self._loop.getaddrinfo(name or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
             for family, _, _, _, address in dict.fromkeys(found):
                 self._sockets.append(
                     _bind(family, (address[0], port, *address[2:]))
