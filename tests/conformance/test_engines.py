@@ -3,6 +3,7 @@
 And the Dockerfile that people commit, built by BuildKit, which knows nothing of this checkout.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -164,7 +165,9 @@ def test_the_committed_dockerfile_gives_the_image_that_build_image_gives(
 
 def _python_with_pip(tmp_path: Path) -> Path:
     """An archive of an image like `python:…-slim`: Debian's Python, pip, and a folder with wheels for it."""
-    wheels = made("firkin-wheels", _wheels)
+    wanted = _dependencies()
+    key = hashlib.sha256("".join(wanted).encode()).hexdigest()[:12]
+    wheels = made(f"firkin-wheels-{key}", lambda folder: _wheels(folder, wanted))
     packages = ("python3", "python3-pip", "python3-venv", "dash", "coreutils", "libc-bin", "ca-certificates")
     tree = made("debian-pip", lambda folder: _debian(folder, packages))
     fresh = tmp_path / "firkin"
@@ -199,11 +202,14 @@ def _build_firkin(folder: Path) -> None:
     )  # fmt: skip
 
 
-def _wheels(folder: Path) -> None:
+def _dependencies() -> list[str]:
+    table = (ROOT / "pyproject.toml").read_text().split("dependencies = [")[1].split("\n]")[0]
+    return re.findall(r'^    "([^"]+)"', table, re.MULTILINE)
+
+
+def _wheels(folder: Path, wanted: list[str]) -> None:
     """The wheels of firkin's dependencies for Debian's Python 3.11, from the package index."""
     folder.mkdir(parents=True)
-    table = (ROOT / "pyproject.toml").read_text().split("dependencies = [")[1].split("\n]")[0]
-    wanted = re.findall(r'^    "([^"]+)"', table, re.MULTILINE)
     subprocess.run(
         [Path(sys.executable).parent / "pip", "download", "-q", "--only-binary", ":all:", "-d", folder, *wanted],
         check=True, capture_output=True, timeout=300,
