@@ -45,7 +45,10 @@ class Parser(argparse.ArgumentParser):
 
 def alike(name: str, known: Iterable[str]) -> str:
     """A question about the known name that was probably meant, or nothing."""
-    import difflib  # noqa: PLC0415 - only for who made a mistake
+    try:
+        import difflib  # noqa: PLC0415 - only for who made a mistake
+    except ImportError:  # an image may lack it
+        return ""
 
     found = difflib.get_close_matches(name, list(known), 1, _ALIKE)
     return f"is {found[0]} meant?" if found else ""
