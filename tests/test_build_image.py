@@ -422,6 +422,7 @@ def start_cold(commands: Path, folder: Path, source: Path, **variables: str) -> 
 
 
 def test_another_folder_umask_time_zone_locale_and_hash_seed_give_the_same_digest(commands, tmp_path):
+    """And the same reasons for each file, which lie in the cache under the digest of the image's configuration."""
     files = {"app.py": ECHO, "lib/b.py": "x = {'a', 'b', 'c'}\n", "lib/a.py": "", "data.bin": "\0"}
     running = []
     for folder, names, variables in (
@@ -446,6 +447,12 @@ def test_another_folder_umask_time_zone_locale_and_hash_seed_give_the_same_diges
     outs = [process.communicate(timeout=110)[0] for process in running]
     assert outs[0] == outs[1]
     assert outs[0].startswith("same@sha256:")
+    reasons = [
+        [file.read_bytes() for file in sorted((tmp_path / name / "cache").rglob("explanations/**/*")) if file.is_file()]
+        for name in ("one", "another place é")
+    ]
+    assert len(reasons[0]) == 1
+    assert reasons[0] == reasons[1]
 
 
 def test_two_builds_at_once_on_an_empty_cache_give_the_same_digest(commands, function, tmp_path):

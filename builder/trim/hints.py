@@ -21,7 +21,7 @@ def follow_hints(walk: "Walk", module: Module, facts: Facts) -> None:
     """Keep all that the module may lead to besides its imports."""
     if all(row.count for row in walk.rows_of(module, "names")):
         follow_strings(walk, module, facts.strings | facts.asked)
-    for text in facts.asked:
+    for text in sorted(facts.asked):
         follow_text(walk, module, text, alone=True)
     if facts.traits & {"imports", "lazy"} and not module.is_native:
         _tables(walk, module, facts)
@@ -32,7 +32,7 @@ def follow_hints(walk: "Walk", module: Module, facts: Facts) -> None:
         walk.all_codecs(Cause("may be the codec of a computed name in", module.path))
     if facts.traits & {"entries", "metadata"}:
         _entry_points(walk, module, facts)
-    for text in facts.dists:
+    for text in sorted(facts.dists):
         walk.found.dists.setdefault(normalized(text), Cause("metadata read by", module.path))
 
 
@@ -45,8 +45,11 @@ def _programs(walk: "Walk", module: Module, facts: Facts) -> None:
 
 
 def follow_strings(walk: "Walk", module: Module, texts: Iterable[str]) -> None:
-    """Keep the modules that constants name; those without a dot where they cannot be mere words."""
-    for text in texts:
+    """Keep the modules that constants name; those without a dot where they cannot be mere words.
+
+    In the order of their names: which of several is the reason for a file must not depend on the hash seed.
+    """
+    for text in sorted(texts):
         follow_text(walk, module, text, alone=module.is_native or text in walk.telling)
 
 
@@ -78,7 +81,7 @@ def _defines(walk: "Walk", name: str, attribute: str) -> bool:
 def _tables(walk: "Walk", module: Module, facts: Facts) -> None:
     """A module that imports computed names, or loads attributes when asked: its strings may be what it imports."""
     waiting = {guard for one in facts.imports for guard in one.guards}
-    for text in facts.strings - waiting:
+    for text in sorted(facts.strings - waiting):
         follow_text(walk, module, text, alone=True)
         for package in _above(module.package):
             name = f"{package}.{text.lstrip('.')}"
@@ -88,7 +91,7 @@ def _tables(walk: "Walk", module: Module, facts: Facts) -> None:
 
 def _computed(walk: "Walk", module: Module, facts: Facts) -> None:
     """What a computed import may lead to: all that begins as its name does, the own package, the whole function."""
-    for prefix in facts.prefixes:
+    for prefix in sorted(facts.prefixes):
         _below(walk, module, prefix)
     if "walks" in facts.traits and module.package:
         _below(walk, module, f"{module.package}.")
@@ -118,7 +121,7 @@ def _below(walk: "Walk", module: Module, prefix: str) -> None:
 
 
 def _entry_points(walk: "Walk", module: Module, facts: Facts) -> None:
-    for group in walk.groups & facts.strings:
+    for group in sorted(walk.groups & facts.strings):
         for dist in walk.distributions:
             for _, target in dist.groups.get(group, ()):
                 name = walk.index.longest(target.partition(":")[0])

@@ -145,7 +145,7 @@ class Walk:
 
     def _lead_on(self, module: Module, facts: Facts) -> None:
         """Follow what is no statement."""
-        for codec in facts.codecs:
+        for codec in sorted(facts.codecs):
             self.name(f"{ENCODINGS}.{codec}", Cause("names the codec:", module.path), importer=module)
         if module.scope in {FUNCTION, DEPENDENCIES}:
             follow_hints(self, module, facts)
@@ -187,7 +187,7 @@ class Walk:
                         if owner.path == package.path:
                             self._import(owner, one, Cause("loaded by the `import *` of", module.path))
             if package.is_package and package.path.endswith(".py"):
-                for text in self.facts(package).strings:
+                for text in sorted(self.facts(package).strings):
                     if self.index.find(f"{base}.{text}"):
                         self.name(f"{base}.{text}", cause, importer=module)
 
@@ -245,13 +245,13 @@ class Walk:
         """Remember what a module mentions, and let go of the imports that wait for it."""
         self.found.mentions |= facts.mentions
         if module.scope not in {FUNCTION, DEPENDENCIES}:
-            for name in facts.mentions:
+            for name in sorted(facts.mentions):
                 if self._mentioned_below.setdefault(name, module.path) == module.path and name in self._guarded:
                     self._ask(name, module.path, below=True)
             return
         self._note_use(module, facts)
         self._release(module, facts)
-        for name in facts.mentions | facts.strings:
+        for name in sorted(facts.mentions | facts.strings):
             if self._mentioned.setdefault(name, module.path) == module.path and name in self._guarded:
                 self._ask(name, module.path)
         if module.scope == FUNCTION and "attributes" in facts.traits:

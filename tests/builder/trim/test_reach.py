@@ -67,6 +67,15 @@ def test_names_in_strings_reach_modules(kept, source: str):
     }
 
 
+def test_of_many_that_lead_to_a_module_the_first_by_name_is_its_reason(synthetic):
+    """Strings are sets, whose order another hash seed changes; the reasons in reports and explanations stay."""
+    names = [f"p.{letter}" for letter in "hgfedcba"]
+    files = {"task/app.py": f"names = {names}", "opt/p/__init__.py": "", "opt/p/z.py": ""}
+    files |= {f"opt/{name.replace('.', '/')}.py": "import p.z" for name in names}
+    image = synthetic(files)
+    assert image.reached.kept["opt/python/p/z.py"].via == "opt/python/p/a.py"
+
+
 def test_a_word_is_no_name_of_the_standard_library(kept):
     """`"json"` and `"json.txt"` are words; `"json.dumps"` names what json binds; a dependency's name alone tells."""
     std = {"std/json.py": "def dumps(): ...", "std/test.py": ""}
