@@ -4,8 +4,10 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +44,34 @@ def timings(cases: Sequence[Callable[[], float]], *, count: int, warmup: int = 1
             case()
     runs = [[case() for case in cases] for _ in range(count)]
     return [Timing(column) for column in zip(*runs, strict=True)]
+
+
+# Runs only where nothing else wants to, and ends when its parent does.
+_IDLER = (
+    "import os\n"
+    "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\n"
+    "print(flush=True)\n"
+    "parent = os.getppid()\n"
+    "while os.getppid() == parent:\n"
+    "    for _ in range(100_000): pass\n"
+)
+
+
+@contextmanager
+def awake() -> Iterator[None]:
+    """No processor sleeps meanwhile: waking one, in a virtual machine above all, takes longer than what is measured."""
+    command = [sys.executable, "-I", "-S", "-c", _IDLER]
+    idlers = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(os.cpu_count() or 1)]
+    try:
+        for idler in idlers:
+            assert idler.stdout is not None
+            if idler.stdout.readline() != b"\n":
+                raise SystemExit("keeping the processors awake: the scheduler's idle class is not to be had")
+        yield
+    finally:
+        for idler in idlers:
+            idler.kill()
+            idler.communicate()
 
 
 def machine() -> str:

@@ -665,7 +665,7 @@ def right(commands, warm_cache, tmp_path_factory) -> Callable[[bool], str]:
 
 
 MOMENTS = {
-    "compiling": "cache/tmp/*/*.pyc",
+    "compiling": "cache/tmp/*/[0-9]/*.pyc",
     "packing": "cache/blobs/blobs/sha256/.blob*",
     "packed": "cache/records/layers/*",
     "unpacking": "cache/tmp/*/tree/*",
@@ -757,7 +757,7 @@ def stranger(root) -> Iterator[Callable[..., subprocess.CompletedProcess]]:
         shutil.copytree(checkout / name, folder / "firkin" / name, ignore=ignored)
     shutil.copy(checkout / "Dockerfile.template", folder / "firkin")
     packages = Path(pytest.__file__).parents[1]
-    for name in ("click", "certifi", "orjson", "jinja2", "markupsafe", "elftools", "httpx"):
+    for name in ("click", "certifi", "orjson", "jinja2", "markupsafe", "elftools", "httpx", "deflate"):
         shutil.copytree(packages / name, folder / "packages" / name, ignore=ignored)
     (folder / "home").mkdir()
     subprocess.run(["chown", "-R", "12346:12346", folder], check=True)
