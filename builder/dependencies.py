@@ -27,7 +27,6 @@ from builder.requirements import (
     read_text,
     refuse_folders,
 )
-from builder.uv_errors import explain, without_secrets
 
 # Where dependencies are declared, the most exact first.
 DECLARATIONS = ("uv.lock", "pylock.toml", "requirements.txt", "pyproject.toml")
@@ -241,6 +240,8 @@ class _Uv:
                 process.kill()
                 raise
         if process.returncode:
+            from builder.uv_errors import explain, without_secrets  # a table of regular expressions
+
             raise explain(name, self.interpreter.described, without_secrets(log)[-MAX_LOG_CHARS:])
 
 

@@ -5,7 +5,6 @@ it as long as one reason covers it, so the list stays short. The other reader is
 import nothing from here: the form is written down there.
 """
 
-import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -33,9 +32,9 @@ def with_left_out(plan: Plan) -> Plan:
 
 def render_left_out(kept: Iterable[str], dropped: Mapping[str, str]) -> str:
     """The list: a line `=REASON` for each group, then its entries, folders with a slash at the end."""
-    present = {above for folder in {posixpath.dirname(path) for path in kept} for above in _folders(folder)}
+    present = {above for folder in {_folder(path) for path in kept} for above in _folders(folder)}
     reasons: dict[str, set[str]] = defaultdict(set)
-    for folder, why in {(posixpath.dirname(path), why) for path, why in dropped.items()}:
+    for folder, why in {(_folder(path), why) for path, why in dropped.items()}:
         for above in _folders(folder):
             reasons[above].add(why)
 
@@ -46,7 +45,7 @@ def render_left_out(kept: Iterable[str], dropped: Mapping[str, str]) -> str:
 
     groups: dict[str, set[str]] = defaultdict(set)
     for path, why in dropped.items():
-        groups[_line(why)].add(_line(whole(posixpath.dirname(path)) or path))
+        groups[_line(why)].add(_line(whole(_folder(path)) or path))
     return "".join(f"={why}\n" + "".join(f"{entry}\n" for entry in sorted(groups[why])) for why in sorted(groups))
 
 
@@ -60,6 +59,11 @@ def parse_left_out(text: str) -> dict[str, str]:
         elif line:
             found[line] = why
     return found
+
+
+def _folder(path: str) -> str:
+    """The folder of a path that has no superfluous slashes."""
+    return path.rpartition("/")[0]
 
 
 def _folders(folder: str) -> Iterator[str]:

@@ -23,11 +23,11 @@ _WILD = frozenset("*?[\\")
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One pattern: whether it matches or takes back, its text up to the first wildcard, and itself."""
+    """One pattern: whether it matches or takes back, its text up to the first wildcard, and its regular expression."""
 
     positive: bool
     literal: str
-    regex: re.Pattern[str]
+    regex: str
 
 
 class Patterns:
@@ -43,15 +43,26 @@ class Patterns:
         rules = (_parse(line, self.origin) for line in written if line)
         return tuple(rule for rule in rules if rule)
 
+    @cached_property
+    def _any(self) -> re.Pattern[str]:
+        """All of them in one: most paths are matched by none, which one question tells sooner than many."""
+        return re.compile("|".join(rule.regex for rule in self._rules) or "(?!)", re.DOTALL)
+
+    @cached_property
+    def _last_first(self) -> tuple[tuple[bool, re.Pattern[str]], ...]:
+        """Each for itself, where one may take back what another matches."""
+        if all(rule.positive for rule in self._rules):
+            return ()
+        return tuple((rule.positive, re.compile(rule.regex, re.DOTALL)) for rule in reversed(self._rules))
+
     def match(self, path: str) -> bool:
         """Whether the relative POSIX `path`, or a folder above it, is matched, later patterns overruling earlier ones.
 
         Raises SourceError, at the first call, for a line that is no pattern.
         """
-        for rule in reversed(self._rules):
-            if rule.regex.match(path):
-                return rule.positive
-        return False
+        if not self._any.match(path):
+            return False
+        return next((positive for positive, regex in self._last_first if regex.match(path)), True)
 
     def may_take_back(self, folder: str) -> bool:
         """Whether a `!` pattern could match below `folder`, so that it must be looked into although it is matched."""
@@ -69,8 +80,8 @@ def _parse(line: str, origin: str) -> _Rule | None:
         pattern = _cleaned(line if positive else line[1:].strip())
         if not pattern:
             return None
-        return _Rule(positive, _literal(pattern), re.compile(_regex(pattern), re.DOTALL))
-    except (ValueError, re.error) as error:
+        return _Rule(positive, _literal(pattern), _regex(pattern))
+    except ValueError as error:
         raise SourceError(
             f"reading {origin}: {line[:200]!r} is no pattern: {error}",
             hint="Write it as in .dockerignore, relative to the folder; a backslash makes the next character literal.",
@@ -210,6 +221,9 @@ def _class(body: str) -> str:
         low = one()
         if body[at : at + 1] == "-":
             at += 1
-            low += "-" + one()
+            high = one()
+            if high[-1] < low[-1]:
+                raise ValueError(f"bad character range {low}-{high}")
+            low += "-" + high
         out += low
     return f"(?!/)[{'^' if negated else ''}{out}]"

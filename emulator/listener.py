@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _BACKLOG = 4096  # connections the kernel keeps for us before accept; it may allow fewer
 _ACCEPTED_AT_ONCE = 128  # then others have their turn
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_NOT_HERE = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})  # `localhost` has ::1 also where there is no IPv6
 _NO_ROOM_PAUSE_S = 1.0  # accepting again at once would find the same, for ever
 
 
@@ -33,14 +34,15 @@ class Listener:
         self._accepting = False
 
     async def bind(self, host: str, port: int) -> tuple[str, int]:
-        """Take a host's addresses; the first, with the real port. Nobody can connect yet. Raises `ListenError`."""
+        """Take a host's addresses; the first, with the real port. Nobody can connect yet. Raises `ListenError`.
+
+        Those that this machine does not have are passed over, as long as there is one that it has.
+        """
         try:
             name = host.encode("ascii") if host.isascii() else host  # as text it takes the codec idna, 0.4 MB of image
             found = await self._loop.getaddrinfo(name or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-            for family, _, _, _, address in dict.fromkeys(found):
-                self._sockets.append(
-                    _bind(family, (address[0], port, *address[2:]))
-                )  # a port too large would be cut down
+            # `port` and not the one that was found: one too large would be cut down
+            self._bind_each([(family, (at[0], port, *at[2:])) for family, _, _, _, at in dict.fromkeys(found)])
         except (OSError, OverflowError, UnicodeError) as error:
             self.close()
             raise ListenError(
@@ -49,6 +51,18 @@ class Listener:
             ) from error
         address = self._sockets[0].getsockname()
         return str(address[0]), int(address[1])
+
+    def _bind_each(self, places: list[tuple[int, tuple[object, ...]]]) -> None:
+        absent: OSError | None = None
+        for family, address in places:
+            try:
+                self._sockets.append(_bind(family, address))
+            except OSError as error:  # noqa: PERF203 - a few
+                if error.errno not in _NOT_HERE:
+                    raise
+                absent = error
+        if absent is not None and not self._sockets:
+            raise absent
 
     def start(self) -> None:
         """Accept connections from here on."""
