@@ -3,7 +3,8 @@
 Loaded where FIRKIN_TRACE is set, and nowhere else: `firkin trace` reads the lines out of a log and tells the builder to
 keep what they name. Asked for, not found: what trimming left out is named too, which is what the lines are for. Each
 line is one system call of its own, so nothing is lost however the process ends. Sees what Python sees: imports, opened
-files, listed folders, libraries loaded by ctypes; not what compiled code or another program opens by itself.
+files, listed folders, libraries loaded by ctypes, programs started by their path; not what compiled code or another
+program opens by itself.
 """
 
 import posix
@@ -20,7 +21,11 @@ _PLACES = {  # audit events (docs.python.org/3/library/audit_events.html) and th
     "os.scandir": 0,
     "ctypes.dlopen": 0,
     "sqlite3.connect": 0,
+    "subprocess.Popen": 0,
+    "os.exec": 0,
+    "os.posix_spawn": 0,
 }
+_PROGRAMS = frozenset({"subprocess.Popen", "os.exec", "os.posix_spawn"})
 # No part of the image's content.
 _PASSED_OVER = ("/proc/", "/dev/", "/sys/", "/var/runtime/")
 _BYTECODE = ".pyc"
@@ -52,6 +57,8 @@ def _named(event: str, value: object) -> "tuple[str, str]":
         return "module", value
     if event == "ctypes.dlopen" and "/" not in value:
         return "library", value
+    if event in _PROGRAMS and "/" not in value:  # which one that is, PATH decides
+        return "", ""
     path = value if value.startswith("/") else f"{posix.getcwd()}/{value}"
     if path.startswith(_PASSED_OVER):
         return "", ""

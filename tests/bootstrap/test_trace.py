@@ -56,6 +56,26 @@ def test_modules_that_import_module_loads_are_files() -> None:
     assert _named("open", "/opt/python/b.pyc") == ("file", "/opt/python/b.pyc")
 
 
+@pytest.mark.parametrize("event", ["subprocess.Popen", "os.exec", "os.posix_spawn"])
+def test_a_program_that_is_started_is_a_file(event: str) -> None:
+    """By its path; of a bare name only PATH knows which it is, and nothing says that it is a file here."""
+    assert _named(event, "/opt/python/a/ffmpeg") == ("file", "/opt/python/a/ffmpeg")
+    assert _named(event, b"/opt/python/a/ffmpeg") == ("file", "/opt/python/a/ffmpeg")
+    assert _named(event, "ffmpeg") == ("", "")
+
+
+def test_programs_are_seen_when_they_start(tmp_path) -> None:
+    """As Python's own modules start them."""
+    starts = (
+        "import os, subprocess\n"
+        "os.waitpid(os.posix_spawn('/bin/false', ['false'], {}), 0)\n"
+        "subprocess.run(['/bin/true'])\n"
+    )
+    write_function(tmp_path, app=starts + "def handler(event, context):\n    return event\n")
+    outcome = run_runtime(tmp_path, events=[Event(b"1")], environment={"FIRKIN_TRACE": "1"})
+    assert traced(outcome.stderr) >= {("file", "/bin/true"), ("file", "/bin/false")}
+
+
 def test_nothing_is_written_and_nothing_loaded_without_the_variable(tmp_path) -> None:
     """Tracing costs nobody anything who did not ask for it."""
     write_function(
