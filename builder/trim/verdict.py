@@ -261,12 +261,12 @@ class _Judged:
                 dropped[path] = "no kept file needs this shared library"
 
     def _wanted(self, path: str) -> Iterable[str]:
-        """The sonames that a kept ELF file needs or may open."""
+        """The sonames that a kept ELF file needs or may open, sorted: the first to lead to a library is its reason."""
         file = self.files[path]
         if file.how in {How.LINK, How.FOLDER, How.CONTENT} or not (".so" in path or file.mode & 0o111):
             return ()
         binary = self.store.binary(path)
-        return binary.needed | binary.libraries
+        return sorted(binary.needed | binary.libraries)
 
     def _opened_by(self, leftovers: Leftovers, path: str) -> str:
         """A kept module that may open the library by its name."""
@@ -277,5 +277,5 @@ class _Judged:
                 return "a constant"
         owner = leftovers.owners.get(path)
         if owner:
-            return next((opener for opener in self.reached.openers if opener in owner.files), "")
+            return next((opener for opener in sorted(self.reached.openers) if opener in owner.files), "")
         return ""
