@@ -245,15 +245,11 @@ class Walk:
         """Remember what a module mentions, and let go of the imports that wait for it."""
         self.found.mentions |= facts.mentions
         if module.scope not in {FUNCTION, DEPENDENCIES}:
-            for name in sorted(facts.mentions):
-                if self._mentioned_below.setdefault(name, module.path) == module.path and name in self._guarded:
-                    self._ask(name, module.path, below=True)
+            self._ask_first(facts.mentions, self._mentioned_below, module.path, below=True)
             return
         self._note_use(module, facts)
         self._release(module, facts)
-        for name in sorted(facts.mentions | facts.strings):
-            if self._mentioned.setdefault(name, module.path) == module.path and name in self._guarded:
-                self._ask(name, module.path)
+        self._ask_first(facts.mentions | facts.strings, self._mentioned, module.path)
         if module.scope == FUNCTION and "attributes" in facts.traits:
             self._any_name = module.path
             for name in list(self._guarded):
@@ -274,6 +270,12 @@ class Walk:
         self.found.libraries |= facts.libraries
         if "opens" in facts.traits:
             self.found.openers.add(module.path)
+
+    def _ask_first(self, names: Iterable[str], mentioned: dict[str, str], by: str, *, below: bool = False) -> None:
+        """Remember who mentioned each name first; ask for those that imports wait for, in the order of their names."""
+        new = [name for name in names if mentioned.setdefault(name, by) == by and name in self._guarded]
+        for name in sorted(new):
+            self._ask(name, by, below=below)
 
     def _ask(self, name: str, by: str, *, below: bool = False) -> None:
         """Let go of the imports that wait for a name, but for those of the module itself that mentions it.
