@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import overload
 
 from builder.config import Config
-from builder.outputs import Output
+from builder.outputs import Output, parse_reference
 
 _SUFFIXES = {"tar": ".tar", "zip": ".zip"}
 
@@ -27,6 +27,11 @@ def named_outputs(outputs: Iterable[Output], config: Config) -> tuple[Output, ..
     if not is_one_of_several(config):
         return tuple(outputs)
     return tuple(replace(output, target=suffixed(output, architecture_of(config))) for output in outputs)
+
+
+def asked_reference(config: Config, name: str = "") -> str:
+    """The reference, `name:tag`, that was asked for, or else that of `name`. Raises SourceError for what is none."""
+    return ":".join(parse_reference(config.tag or name, origin=config.origins.get("tag") or "--tag"))
 
 
 def named_reference(reference: str, config: Config) -> str:

@@ -23,10 +23,9 @@ from builder.outputs import (
     check_outputs,
     inside,
     parse_output,
-    parse_reference,
 )
 from builder.plan import Plan, PlannedLayer
-from builder.platforms import named_outputs, named_reference
+from builder.platforms import asked_reference, named_outputs, named_reference
 from builder.project import Event, check_folder, name_of, read_events
 from builder.trim import Choice
 
@@ -60,13 +59,12 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
         check_folder(config.source)
         pyproject = read_pyproject(config.source)
         name = name_of(config.source, pyproject)
-        reference = ":".join(parse_reference(config.tag or name, origin=config.origins.get("tag") or "--tag"))
+        reference = named_reference(asked_reference(config, name), config)
         origin = config.origins.get("outputs") or "--output"
         outputs = tuple(parse_output(text, origin=origin) for text in config.outputs)
         asked = outputs or (() if config.push else (Output("oci", f"dist/{name}"),))
         indexes = tuple(output for output in asked if config.index and output.kind == "oci")
         outputs = named_outputs(asked, config)
-        reference = named_reference(reference, config)
         check_outputs((*outputs, *indexes))
         if config.lint_ignore:
             from builder.lint import check_ignored

@@ -7,7 +7,7 @@ from builder.attest import PROVENANCE_TYPE, SBOM_TYPE, attest
 from builder.bases.choice import REGISTRY, parse_base
 from builder.console import Console
 from builder.make import Result
-from builder.outputs import parse_reference
+from builder.platforms import asked_reference
 from builder.registry import push_image, push_index
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def publish(result: Result, console: Console, *, environment: Mapping[str, str])
 def publish_index(results: Sequence[Result], console: Console, *, environment: Mapping[str, str]) -> None:
     """Push an index of the images of all platforms, under the tag that was given. Raises RegistryError."""
     config = results[0].prepared.config
-    name = ":".join(parse_reference(config.tag or ""))
+    name = asked_reference(config)
     images = [result.assembled.image for result in results]
     digest = push_index(images, name, environment=environment, insecure=config.insecure)
     console.warn(f"{name} is an index ({digest}), which Lambda refuses: deploy one of the images that it lists")

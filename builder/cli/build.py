@@ -99,13 +99,12 @@ def build_command(
 
 def _ask_registry(config: "Config", console: "Console") -> None:
     """Find what a registry has against the push before the build, which may be long, and not after it."""
-    from builder.outputs import parse_reference
-    from builder.platforms import each_platform, named_reference
+    from builder.platforms import asked_reference, each_platform, named_reference
     from builder.registry import check_push
 
-    name = ":".join(parse_reference(config.tag or "", origin=config.origins.get("tag") or "--tag"))
+    name = named_reference(asked_reference(config), each_platform(config)[0])
     with console.step("ask the registry"):
-        check_push(named_reference(name, each_platform(config)[0]), environment=os.environ, insecure=config.insecure)
+        check_push(name, environment=os.environ, insecure=config.insecure)
 
 
 def _print_planned(prepared: "Prepared", *, as_dockerfile: bool) -> None:
