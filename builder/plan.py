@@ -163,24 +163,18 @@ def bytecode_of(file: PlannedFile, python: str) -> PlannedFile:
     """The compiled form of a module, where the import system of that Python looks for it."""
     folder, name = posixpath.split(file.path)
     tag = "cpython-" + python.removeprefix("python").replace(".", "")
-    return replace(
-        file,
-        path=f"{folder}/__pycache__/{name.removesuffix('.py')}.{tag}.pyc",
-        how=How.BYTECODE,
-        mode=0o644,
-        why="bytecode, compiled ahead: a read-only image could not keep it",
-    )
+    path = f"{folder}/__pycache__/{name.removesuffix('.py')}.{tag}.pyc"
+    return _compiled(file, path, "bytecode, compiled ahead: a read-only image could not keep it")
 
 
 def script_bytecode(script: PlannedFile) -> PlannedFile:
     """The compiled form of a script, to be started instead of it."""
-    return replace(
-        script,
-        path=f"{script.path}c",
-        how=How.BYTECODE,
-        mode=0o644,
-        why="the start, compiled ahead: of a script Python keeps no bytecode, and its compiler would stay in memory",
-    )
+    why = "the start, compiled ahead: of a script Python keeps no bytecode, and its compiler would stay in memory"
+    return _compiled(script, f"{script.path}c", why)
+
+
+def _compiled(file: PlannedFile, path: str, why: str) -> PlannedFile:
+    return replace(file, path=path, how=How.BYTECODE, mode=0o644, why=why)
 
 
 def source_of(bytecode: str) -> str:
