@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.platform import Runtime, render_event, running
+from bench.platform import render_event, running
 
 TOP = Path(__file__).parents[1]
 SIZE = 200_000_000
@@ -53,22 +53,16 @@ def event(handler: str, size: int) -> bytes:
     return render_event(json.dumps({**url, "requestContext": {"http": http}, "isBase64Encoded": False}).encode())
 
 
-def peak_kb(runtime: Runtime) -> int:
-    """The most memory that the process had at once."""
-    status = Path(f"/proc/{runtime.process.pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0])
-
-
 def grown_kb(handler: str, folder: Path, *, bytes_s: int | None = None) -> int:
     """How much more memory a stream of SIZE takes than one of FIRST; `bytes_s` is how fast it is read."""
     command = [os.path.realpath(sys.executable), "-S", str(TOP / "bootstrap/__main__.py"), f"app.{handler}"]
     with running(command, folder, AWS_LWA_INVOKE_MODE="response_stream") as runtime:
         runtime.take_stream(event(handler, FIRST))
-        before = peak_kb(runtime)
+        before = runtime.peak_bytes()
         taken = runtime.take_stream(event(handler, SIZE), bytes_s=bytes_s)
         if taken < SIZE:
             raise SystemExit(f"{handler}: {taken} bytes came of {SIZE}")
-        return peak_kb(runtime) - before
+        return (runtime.peak_bytes() - before) // 1024
 
 
 def report(scratch: Path, *, runs: int) -> Iterator[str]:

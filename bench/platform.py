@@ -104,8 +104,15 @@ class Runtime:
 
     def resident_bytes(self) -> int:
         """Resident memory now."""
+        return self._status_bytes("VmRSS")
+
+    def peak_bytes(self) -> int:
+        """The most memory that was resident at once, so far."""
+        return self._status_bytes("VmHWM")
+
+    def _status_bytes(self, field: str) -> int:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+        return int(status.partition(f"{field}:")[2].split()[0]) * 1024
 
     def hang_up(self) -> None:
         """Close the connection, if there is one."""

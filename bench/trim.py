@@ -24,7 +24,7 @@ from pathlib import Path
 from bench.base import make_base
 from bench.build import BIN, environment
 from bench.dockerfile import docker, make_context
-from bench.platform import Runtime, render_event, running
+from bench.platform import render_event, running
 
 TOP = Path(__file__).parents[1]
 CORPUS = TOP / "tests" / "conformance" / "corpus"
@@ -181,13 +181,7 @@ def start(image: Image, event: bytes) -> None:
         image.next_ms.append((runtime.wait_for_next() - runtime.started) * 1e3)
         if image.answers:
             runtime.invoke(event)
-        image.peak_mb.append(peak_bytes(runtime) / 1e6)
-
-
-def peak_bytes(runtime: Runtime) -> int:
-    """The most memory that was resident so far."""
-    status = Path(f"/proc/{runtime.process.pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+        image.peak_mb.append(runtime.peak_bytes() / 1e6)
 
 
 def run_container(image: Image, event: bytes) -> None:
