@@ -84,10 +84,14 @@ def test_a_request_that_is_not_read_to_its_end_is_the_end_on_a_new_connection() 
             connection.close()
 
 
-def test_a_request_that_is_not_read_to_its_end_is_repeated_once_on_a_kept_connection() -> None:
-    """There a peer may have hung up before it knew of the request: any cut, and the next connection serves it."""
+@contextlib.contextmanager
+def kept(cut: int, repeated: bytes) -> Iterator[Connection]:
+    """A connection on which REQUEST was answered; its peer hangs up after so many bytes of the next request.
 
-    def serve(listener: socket.socket, cut: int) -> None:
+    It serves the next connection, on which it has to read `repeated`.
+    """
+
+    def serve(listener: socket.socket) -> None:
         first, _ = listener.accept()
         with first:
             first.recv(len(REQUEST), socket.MSG_WAITALL)
@@ -95,19 +99,26 @@ def test_a_request_that_is_not_read_to_its_end_is_repeated_once_on_a_kept_connec
             first.recv(cut, socket.MSG_WAITALL)
         second, _ = listener.accept()
         with second:
-            assert second.recv(len(REQUEST), socket.MSG_WAITALL) == REQUEST
+            assert second.recv(len(repeated), socket.MSG_WAITALL) == repeated
             second.sendall(ANSWERS["next"])
 
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        listener.settimeout(20)
+        served = pool.submit(serve, listener)
+        connection = Connection("127.0.0.1", listener.getsockname()[1])
+        connection.send(REQUEST)
+        assert connection.receive().status == 202
+        yield connection
+        connection.close()
+        served.result(20)
+
+
+def test_a_request_that_is_not_read_to_its_end_is_repeated_once_on_a_kept_connection() -> None:
+    """There a peer may have hung up before it knew of the request: any cut, and the next connection serves it."""
     for cut in range(len(REQUEST) + 1):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            thread = threading.Thread(target=serve, args=(listener, cut))
-            thread.start()
-            connection = Connection("127.0.0.1", listener.getsockname()[1])
-            for expected in (202, 200):
-                connection.send(REQUEST)
-                assert connection.receive().status == expected
-            connection.close()
-            thread.join(20)
+        with kept(cut, REQUEST) as connection:
+            connection.send(REQUEST)
+            assert connection.receive().status == 200
 
 
 STREAM = (b"POST /r HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"3\r\nabc\r\n", b"2\r\nde\r\n", b"0\r\n\r\n")
@@ -116,29 +127,11 @@ STREAM = (b"POST /r HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"3\r\nabc\
 def test_a_stream_that_is_not_read_to_its_end_is_repeated_once_on_a_kept_connection() -> None:
     """From its beginning, whatever part of it the peer has read before it hung up."""
     whole = b"".join(STREAM)
-
-    def serve(listener: socket.socket, cut: int) -> None:
-        first, _ = listener.accept()
-        with first:
-            first.recv(len(REQUEST), socket.MSG_WAITALL)
-            first.sendall(ANSWERS["accepted"])
-            first.recv(cut, socket.MSG_WAITALL)
-        second, _ = listener.accept()
-        with second:
-            assert second.recv(len(whole), socket.MSG_WAITALL) == whole
-            second.sendall(ANSWERS["next"])
-
     for cut in range(len(whole) + 1):
-        with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-            served = pool.submit(serve, listener, cut)
-            connection = Connection("127.0.0.1", listener.getsockname()[1])
-            connection.send(REQUEST)
-            assert connection.receive().status == 202
+        with kept(cut, whole) as connection:
             connection.send(STREAM[0])
             assert [connection.send_more(part) for part in STREAM[1:]] == [True] * 3
             assert connection.receive().status == 200
-            connection.close()
-            served.result(20)
 
 
 def test_a_stream_that_is_not_read_to_its_end_is_the_end_on_a_new_connection() -> None:
