@@ -193,6 +193,7 @@ def test_the_other_kind_of_streamed_call(connect: Callable[..., BaseClient]) -> 
     """A dry run runs nothing; there is no event that nobody waits for."""
     client = connect("echo")
     told = client.invoke_with_response_stream(FunctionName="f", Payload=b"{}", InvocationType="DryRun")
+    told["EventStream"].close()
     assert told["StatusCode"] == 204
     with pytest.raises(client.exceptions.InvalidParameterValueException, match="give RequestResponse or DryRun"):
         client.invoke_with_response_stream(FunctionName="f", Payload=b"{}", InvocationType="Event")
