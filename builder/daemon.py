@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from builder.cache import Cache
 from builder.disk import disk
-from builder.errors import BaseError, DockerError
+from builder.errors import BaseError, DockerError, ImageError
+from builder.image_names import hint_without_kind
 
 if TYPE_CHECKING:
     from docker import DockerClient  # type: ignore[import-untyped]  # the SDK has no types, and no stubs that follow it
@@ -106,6 +108,21 @@ def save(image: str, archive: Path) -> None:
             raise DockerError(
                 f"saving {image} from the Docker Engine: {_reason(error)}", hint=_advice(error)
             ) from error
+
+
+@contextmanager
+def saved_image(name: str, cache: Cache) -> Iterator[Path]:
+    """A file with an image of the engine, by its name, as long as it is read. Raises ImageError, DockerError."""
+    try:
+        found = image_id(name)
+    except BaseError:
+        raise ImageError(
+            f"looking for the image {name!r}: the Docker Engine holds none of that name",
+            hint=hint_without_kind(name) or "See docker images; an image elsewhere is named oci:DIR or tar:FILE.",
+        ) from None
+    with cache.scratch() as scratch:
+        save(found, scratch / "image.tar")
+        yield scratch / "image.tar"
 
 
 def build_context(context: BinaryIO, reference: str, *, platform: str, say: Callable[[str], None]) -> str:

@@ -13,7 +13,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from builder.cache import Cache
-from builder.errors import BaseError, ImageError, SourceError
+from builder.errors import SourceError
+from builder.image_names import ENGINE, is_local
 from builder.left_out import PATH, parse_left_out
 from builder.listing import list_files
 from builder.oci import Image
@@ -108,21 +109,12 @@ def open_reasons(text: str, cache: Cache) -> Reasons:
     """
     from builder.outputs import open_image
 
-    if text.startswith(("oci:", "tar:")):
+    if is_local(text):
         return _reasons(open_image(text), cache)
-    from builder.daemon import image_id, save
+    from builder.daemon import saved_image
 
-    name = text.removeprefix("docker:")
-    try:
-        found = image_id(name)
-    except BaseError:
-        raise ImageError(
-            f"looking for the image {name!r}: the Docker Engine holds none of that name",
-            hint="See docker images; an image elsewhere is named oci:DIR or tar:FILE.",
-        ) from None
-    with cache.scratch() as scratch:
-        save(found, scratch / "image.tar")
-        return _reasons(open_image(f"tar:{scratch / 'image.tar'}"), cache)
+    with saved_image(text.removeprefix(ENGINE), cache) as file:
+        return _reasons(open_image(f"tar:{file}"), cache)
 
 
 def _reasons(image: Image, cache: Cache) -> Reasons:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from builder.cache import Cache
 from builder.disk import advice, disk
-from builder.errors import ImageError, OutputError, SourceError
+from builder.errors import ImageError, OutputError
+from builder.image_names import split_local
 from builder.oci import (
     DiskError,
     Image,
@@ -222,12 +223,8 @@ def _load(image: Image, reference: str, cache: Cache) -> None:
 
 def open_image(text: str) -> Image:
     """The image that `oci:DIR` or `tar:FILE` names. Raises SourceError for another form, ImageError for a bad image."""
-    kind, _, target = text.partition(":")
-    if kind not in {"oci", "tar"} or not target:
-        raise SourceError(
-            f"reading the image: {text!r} is neither oci:DIR nor tar:FILE", hint="For example oci:dist/hello."
-        )
+    kind, place = split_local(text)
     try:
-        return read_layout(Path(target)) if kind == "oci" else read_archive(Path(target))
+        return read_layout(place) if kind == "oci" else read_archive(place)
     except OCIError as error:
         raise ImageError(f"reading {text}: {error}", hint="Build or fetch the image again.") from error

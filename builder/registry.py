@@ -4,9 +4,10 @@ The client itself is `builder.oci.distribution`, which loads httpx: it is import
 before.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
 
 from builder.cache import ELSEWHERE, Cache, key_of
 from builder.console import Console
@@ -15,6 +16,7 @@ from builder.errors import ImageError, OutputError, RegistryError, SourceError
 from builder.oci import (
     AccessError,
     BlobStore,
+    Descriptor,
     DiskError,
     Image,
     OCIError,
@@ -26,7 +28,9 @@ from builder.oci import (
 from builder.oci import RegistryError as ClientError
 
 if TYPE_CHECKING:
-    from builder.oci.distribution import Access, Artifact, Pulled, Pushed
+    from builder.oci.distribution import Access, Artifact, Pulled, Pulling, Pushed
+
+T = TypeVar("T")
 
 _TAGS = "registry-tags"  # the cache's records of which digest a tag had
 
@@ -56,38 +60,57 @@ def access_to(environment: Mapping[str, str], insecure: Collection[str]) -> "Acc
     return Access(dict(environment), parse_insecure(insecure))
 
 
-def pull_image(
-    name: str,
-    platform: str,
-    cache: Cache,
-    console: Console,
-    *,
-    environment: Mapping[str, str],
-    insecure: Collection[str] = (),
-    offline: bool = False,
-) -> "Pulled":
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """Where images of registries are kept, who is told of it, and how registries are reached; offline, not at all."""
+
+    cache: Cache
+    console: Console
+    environment: Mapping[str, str] = field(repr=False)
+    insecure: Collection[str] = ()
+    offline: bool = False
+
+    def fetch(self, name: str, work: "Callable[[Reference, Pulling], T]") -> T:
+        """Do something with what a name says. Raises the builder's errors."""
+        from builder.oci.distribution import Pulling
+
+        with _translated(f"pulling {name}", name, self.insecure):
+            reference = Reference.parse_source(name)
+            with self.console.transfers("fetch") as progress:
+                return work(
+                    reference,
+                    Pulling(
+                        BlobStore(self.cache.blobs),
+                        CachedTags(self.cache),
+                        access_to(self.environment, self.insecure),
+                        offline=self.offline,
+                        progress=progress,
+                    ),
+                )
+
+
+def pull_image(name: str, platform: str, fetching: Fetching) -> "Pulled":
     """The image `name` for `platform` (`linux/arm64`), fetched into the cache's blobs; offline only looked for there.
 
     Raises SourceError for a name that is none, RegistryError, ImageError for an image that cannot be used, OutputError.
     """
     from builder.oci.distribution import pull
 
-    with _translated(f"pulling {name}", name, insecure):
-        reference = Reference.parse_source(name)
-        with console.transfers("fetch") as progress:
-            pulled = pull(
-                reference,
-                Platform.parse(platform),
-                store=BlobStore(cache.blobs),
-                memory=CachedTags(cache),
-                access=access_to(environment, insecure),
-                offline=offline,
-                progress=progress,
-            )
+    pulled = fetching.fetch(name, lambda reference, pulling: pull(reference, Platform.parse(platform), pulling))
     if pulled.choice:
         offered = ", ".join(sorted(str(one) for one in pulled.choice.platforms))
-        console.say(f"{name}: {pulled.choice.platform} chosen of {offered}")
+        fetching.console.say(f"{name}: {pulled.choice.platform} chosen of {offered}")
     return pulled
+
+
+def pull_images(name: str, platforms: Sequence[Platform], fetching: Fetching) -> Descriptor:
+    """What `name` leads to, an index or an image, with all its images, or those for some platforms, in the cache.
+
+    Raises as `pull_image`, but does not look at whether the images can be used.
+    """
+    from builder.oci.distribution import pull_all
+
+    return fetching.fetch(name, lambda reference, pulling: pull_all(reference, platforms, pulling))
 
 
 def push_image(

@@ -17,6 +17,7 @@ from builder.data import runtime_folder
 from builder.dependencies import DECLARATIONS, find_declaration, install
 from builder.errors import SourceError
 from builder.handler import find_handler
+from builder.image_names import hint_without_kind, is_local
 from builder.interpreter import observe_interpreter
 from builder.outputs import open_image
 from builder.project import check_folder, read_files, read_ignored
@@ -39,7 +40,7 @@ def prepared(
 
     Raises the BuilderError that fits.
     """
-    if names_image(target):
+    if is_local(target):
         contents = contents_of(open_image(target), cache)
         names = extensions_of(contents.layers) if extensions else []
         with runnable_contents(contents, cache, extensions=names) as program:
@@ -53,27 +54,21 @@ def prepared(
     yield program
 
 
-def names_image(target: str) -> bool:
-    """Whether that is an image, and not a function's folder."""
-    return target.startswith(("oci:", "tar:"))
-
-
 def check_target(target: str) -> None:
     """Raises SourceError, with how it is said, for what is there as another kind, and for names of images elsewhere."""
     kind, _, name = target.partition(":")
-    place = Path(name if names_image(target) else target)
-    hint = ""
+    place = Path(name if is_local(target) else target)
     if kind == "oci" and name and place.is_dir() and not (place / "oci-layout").exists():
         hint = f"It is no image layout; for a function's folder say {name}."
-    elif names_image(target):
+    elif is_local(target):
         return
     elif place.suffix == ".py":
         hint = f"Name the function's folder: {place.parent}; --handler names another module than the usual ones."
-    elif place.is_file() or (place / "oci-layout").is_file():
-        hint = f"For an image say {'tar' if place.is_file() else 'oci'}:{target}."
     elif ":" in target and not place.exists():
         name = name if kind == "docker" else target
         hint = f"An image of a Docker Engine or a registry runs there: docker run -p 8080:8080 {name}."
+    else:
+        hint = hint_without_kind(target)
     if hint:
         raise SourceError(f"running {target!r}: it is no function's folder, nor oci:DIR or tar:FILE", hint=hint)
 

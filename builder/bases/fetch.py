@@ -93,16 +93,12 @@ def _from_engine(asked: Asked, cache: Cache) -> Image:
 
 
 def _from_registry(asked: Asked, cache: Cache, console: Console, environment: Mapping[str, str]) -> Image:
-    from builder.registry import pull_image
+    from builder.registry import Fetching, pull_image
 
     pulled = pull_image(
         asked.name.target,
         asked.platform or f"linux/{ARCHITECTURES.get(platform.machine(), 'amd64')}",
-        cache,
-        console,
-        environment=environment,
-        insecure=asked.insecure,
-        offline=asked.offline,
+        Fetching(cache, console, environment, insecure=asked.insecure, offline=asked.offline),
     )
     if asked.platform is None or "@" not in asked.name.target:
         console.detail(f"{asked.name} is {pulled.pinned}")

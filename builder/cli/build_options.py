@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import click
 from click.decorators import FC
 
-from builder.cli.common import NETWORK, insecure_registry, offline
+from builder.cli.common import NETWORK, insecure_registry, offline, platforms
 from builder.cli.grouped import GroupedOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-PLATFORMS = ("linux/amd64", "linux/arm64")
 
 
 def _group(title: str) -> "partial[Callable[[FC], FC]]":
@@ -21,16 +19,10 @@ def _group(title: str) -> "partial[Callable[[FC], FC]]":
     return partial(click.option, cls=GroupedOption, group=title)
 
 
-def _platforms(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse what no function on Lambda runs on, before anything is looked at."""
-    for value in values:
-        if value.removesuffix("/v8") not in PLATFORMS:
-            raise click.BadParameter(f"{value!r} is none of Lambda's platforms, {' and '.join(PLATFORMS)}.")
-    return values
-
+_IMAGE = "The image"
 
 _function = _group("The function")
-_image = _group("The image")
+_image = _group(_IMAGE)
 _size = _group("What is left out")
 _output = _group("Where it goes")
 _engine = _group("How it is made and checked")
@@ -76,13 +68,9 @@ OPTIONS = (
         metavar="VERSION|PATH",
         help="The Python to ship; else the one that runs this, or the first of the base.",
     ),
-    _image(
-        "--platform",
-        "platforms",
-        multiple=True,
-        metavar="OS/ARCH",
+    platforms(
+        group=_IMAGE,
         envvar="BUILD_IMAGE_PLATFORM",
-        callback=_platforms,
         help="linux/amd64 or linux/arm64; else the base's, with --base host this machine's. Repeatable: an image each.",
     ),
     _image(

@@ -1,17 +1,19 @@
 """What several commands share: the folder that is their argument, options, the Config, the cache."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from builder.cli.grouped import GroupedOption
+from builder.cli.grouped import REST, GroupedOption
 from builder.program import origin_of
 
 if TYPE_CHECKING:
+    from click.decorators import FC
+
     from builder.cache import Cache
     from builder.config import Config
     from builder.console import Console
@@ -23,8 +25,9 @@ HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 def defaults_of_folder(context: click.Context, _: click.Parameter, value: str) -> str:
     """Take [tool.build-image] of the folder as the defaults of the other options."""
     from builder.config import parse_table, read_pyproject
+    from builder.image_names import is_local
 
-    if not value.startswith(("oci:", "tar:")) and Path(value).is_dir():  # else the command says what is wrong with it
+    if not is_local(value) and Path(value).is_dir():  # else the command says what is wrong with it
         table = parse_table(read_pyproject(Path(value)))
         known = {parameter.name for parameter in context.command.params}
         context.default_map = {name: given for name, given in table.items() if name in known}
@@ -47,6 +50,31 @@ insecure_registry = click.option(
     envvar="BUILD_IMAGE_INSECURE_REGISTRY",
     help="Allow plain HTTP and unverified TLS for this registry alone. Repeatable.",
 )
+
+
+PLATFORMS = ("linux/amd64", "linux/arm64")
+
+
+def _lambdas(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what no function on Lambda runs on, before anything is looked at."""
+    for value in values:
+        if value.removesuffix("/v8") not in PLATFORMS:
+            raise click.BadParameter(f"{value!r} is none of Lambda's platforms, {' and '.join(PLATFORMS)}.")
+    return values
+
+
+def platforms(*, group: str = REST, **more: str) -> "Callable[[FC], FC]":
+    """`--platform`, Lambda's; what it is for is each command's own."""
+    return click.option(
+        "--platform",
+        "platforms",
+        cls=GroupedOption,
+        group=group,
+        multiple=True,
+        metavar="OS/ARCH",
+        callback=_lambdas,
+        **more,
+    )
 
 
 def folder_config(source: str, **options: object) -> "Config":

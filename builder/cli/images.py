@@ -1,13 +1,21 @@
 """What is said of images: `bases` that are known, `lint` of one, `explain` of a file in one."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from builder.cli.common import insecure_registry, offline, open_cache
+from builder.cli.common import insecure_registry, offline, open_cache, platforms
 from builder.errors import SourceError
 from builder.program import print_bytes, print_json, render_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from builder.lint import Subject
+    from builder.registry import Fetching
 
 
 @click.command("bases", short_help="List the bases that are known, and where their Python is.")
@@ -33,52 +41,31 @@ def bases_command(*, as_json: bool) -> None:
 @click.option(
     "--sarif", type=click.Path(path_type=Path), metavar="FILE", help="Write the findings as SARIF, for dashboards."
 )
-@click.option("--platform", default="linux/amd64", show_default=True, help="Which image of a registry's index.")
+@platforms(help="Check the image for this platform alone, where IMAGE has several. Repeatable.")
 @insecure_registry
 @offline
 def lint_command(
-    image: str, *, ignore: tuple[str, ...], strict: bool, as_json: bool, sarif: Path | None, **registry: object
-) -> None:
+    image: str, *, ignore: tuple[str, ...], strict: bool, as_json: bool, sarif: Path | None,
+    platforms: tuple[str, ...], insecure: tuple[str, ...], offline: bool,
+) -> None:  # fmt: skip
     """Check IMAGE for every reason for which Lambda refuses it or the function fails there.
 
-    IMAGE is oci:DIR, tar:FILE or an image of a registry. Of an index in a folder or file, the images of all platforms
-    are checked.
+    IMAGE is oci:DIR, tar:FILE, docker:NAME or an image of a registry. Of an index, the images of all platforms are
+    checked.
     """
     from importlib.metadata import version
 
     from builder.console import Console
     from builder.disk import write_whole
-    from builder.lint import (
-        check_ignored,
-        describe_findings,
-        failed,
-        gate,
-        is_local,
-        lint_each,
-        open_subjects,
-        pulled_subject,
-        render_sarif,
-        render_text,
-    )
+    from builder.lint import check_ignored, describe_findings, failed, gate, lint_each, render_sarif, render_text
+    from builder.registry import Fetching
 
     check_ignored(ignore, origin="--ignore")
     console = Console()
     with open_cache(console) as cache:
-        if is_local(image):
-            subjects = open_subjects(image)
-        elif Path(image).exists():
-            kind = "oci" if Path(image).is_dir() else "tar"
-            raise SourceError(
-                f"reading the image: {image!r} is a place here, and a bare name is an image in a registry",
-                hint=f"For an image say {kind}:{image}. A function's folder is checked by build-image.",
-            )
-        else:
-            from builder.oci import BlobStore
-            from builder.registry import pull_image
-
-            pulled = pull_image(image, cache=cache, console=console, environment=os.environ, **registry)  # type: ignore[arg-type]  # click has checked the types
-            subjects = (pulled_subject(image, pulled, BlobStore(cache.blobs)),)
-        findings = lint_each(subjects, cache, ignored=ignore)
+        fetching = Fetching(cache, console, os.environ, insecure=insecure, offline=offline)
+        with _subjects(image, platforms, fetching) as subjects:
+            findings = lint_each(subjects, cache, ignored=ignore)
     if sarif:
         log = render_sarif(findings, image, version=version("firkin"))
         write_whole(sarif, render_json(log), f"writing {sarif}")
@@ -87,6 +74,31 @@ def lint_command(
     else:
         print_bytes(render_text(findings, image).encode("utf-8", "surrogateescape"))
     gate(findings, image, strict=strict)
+
+
+@contextmanager
+def _subjects(image: str, platforms: "Sequence[str]", fetching: "Fetching") -> "Iterator[tuple[Subject, ...]]":
+    """The images that a name leads to, wherever they are."""
+    from builder.image_names import ENGINE, hint_without_kind, is_local
+    from builder.lint import fetched_subjects, open_subjects
+    from builder.oci import BlobStore, Platform
+    from builder.registry import pull_images
+
+    wanted = [Platform.parse(one) for one in platforms]
+    if is_local(image):
+        yield open_subjects(image, wanted)
+    elif image.startswith(ENGINE):
+        from builder.daemon import saved_image
+
+        with saved_image(image.removeprefix(ENGINE), fetching.cache) as file:
+            yield open_subjects(f"tar:{file}", wanted)
+    elif Path(image).exists():
+        raise SourceError(
+            f"reading the image: {image!r} is a place here, and a bare name is an image in a registry",
+            hint=hint_without_kind(image) or "An image is oci:DIR or tar:FILE; build-image checks a function's folder.",
+        )
+    else:
+        yield fetched_subjects(image, pull_images(image, wanted, fetching), BlobStore(fetching.cache.blobs), wanted)
 
 
 @click.command("explain", short_help="Say why a module or file is in an image, or why not.")

@@ -70,12 +70,13 @@ def run_command(
 
     import emulator
     from builder.console import Console
+    from builder.image_names import is_local
     from builder.prove import settings_for
-    from builder.run import check_target, names_image, prepared, run
+    from builder.run import check_target, prepared, run
 
     console = Console()
     check_target(source)
-    if names_image(source):
+    if is_local(source):
         for name in ("handler", "python"):
             if origin_of(click.get_current_context(), name).startswith("-"):
                 raise click.UsageError(

@@ -11,7 +11,7 @@ from builder.lint.finding import Finding, Level, Rule, read_rules
 from builder.lint.gate import check_built, check_ignored, failed, gate
 from builder.lint.render import describe_findings, render_text
 from builder.lint.sarif import render_sarif
-from builder.lint.subject import Subject, is_local, open_subjects, pulled_subject
+from builder.lint.subject import Subject, fetched_subjects, open_subjects
 
 __all__ = [
     "Finding",
@@ -24,12 +24,11 @@ __all__ = [
     "check_ignored",
     "describe_findings",
     "failed",
+    "fetched_subjects",
     "gate",
-    "is_local",
     "lint",
     "lint_each",
     "open_subjects",
-    "pulled_subject",
     "read_layer",
     "read_layers",
     "read_rules",

@@ -5,7 +5,7 @@ https://distribution.github.io/distribution/spec/manifest-v2-2/. Docker's schema
 names, so its layers stay as they are and only the manifest is rendered anew. Pure.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from builder.oci.descriptor import Descriptor
 from builder.oci.errors import ImageError, UnsupportedError
 from builder.oci.image import Blobs, Image, parse_image, read_small, render_manifest
 from builder.oci.jsons import Fields, render_json
-from builder.oci.platform import Platform, maybe_choose, read_platform
+from builder.oci.platform import Platform, is_attestation, maybe_choose, read_platform
 
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_INDEX: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -30,7 +30,8 @@ _LAYERS: Final[Mapping[str, str]] = {
     "application/vnd.docker.image.rootfs.diff.tar": media_types.LAYER_TAR,
     "application/vnd.docker.image.rootfs.diff.tar.gzip": media_types.LAYER_GZIP,
 }
-_MAX_INDEXES: Final = 3  # an index that lists indexes; deeper is nobody's image
+MAX_INDEXES: Final = 3  # an index that lists indexes; deeper is nobody's image
+_MAX_IMAGES: Final = 64  # several times the platforms of any image; who asks for all reads each whole
 _SCHEMA: Final = 2
 
 
@@ -79,24 +80,58 @@ def choose(index: bytes, wanted: Platform, where: str) -> Choice:
     platforms = tuple(platform for platform, _ in images)
     place = maybe_choose(wanted, platforms)
     if place is None:
-        offered = ", ".join(sorted({str(platform) for platform in platforms})[:50]) or "none"
-        raise ImageError(f"looking for {wanted} in {where}: it offers {offered}; choose one of these, or another image")
+        raise none_for((wanted,), platforms, where)
     return Choice(images[place][1], platforms[place], platforms)
+
+
+def list_images(index: bytes, where: str, platforms: Sequence[Platform] = ()) -> tuple[Descriptor, ...]:
+    """Give what an index lists, images and further indexes, each once, without attestations; raises ImageError.
+
+    All of them, or those for some platforms, with what names none.
+    """
+    entries = [entry for entry in Fields.parse(index, where).objects("manifests") if not is_attestation(entry)]
+    offered = [(read_platform(entry), Descriptor.read(entry)) for entry in entries]
+    fitting = [
+        found
+        for platform, found in offered
+        if not platforms or platform is None or any(wanted.runs(platform) for wanted in platforms)
+    ]
+    images = tuple({found.digest: found for found in fitting}.values())
+    if offered and not images:
+        raise none_for(platforms, [platform for platform, _ in offered if platform], where)
+    if not 0 < len(images) <= _MAX_IMAGES:
+        count = len(images) or "no"
+        raise ImageError(
+            f"reading {where}: its index lists {count} image{'s' * (count != 1)}; name another, or make it again"
+        )
+    return images
+
+
+def none_for(wanted: Sequence[Platform], platforms: Sequence[Platform], where: str) -> ImageError:
+    """Give the error that among the platforms on offer is none that is wanted."""
+    asked = " or ".join(map(str, wanted))
+    offered = ", ".join(sorted({str(platform) for platform in platforms})[:50]) or "none"
+    return ImageError(f"looking for {asked} in {where}: it offers {offered}; choose one of these, or another image")
+
+
+def list_blobs(manifest: bytes, where: str) -> tuple[Descriptor, tuple[Descriptor, ...]]:
+    """Give the configuration and the layers that a manifest names, of whatever types; raises ImageError."""
+    fields = Fields.parse(manifest, f"the manifest of {where}")
+    return Descriptor.read(fields.inner("config")), tuple(map(Descriptor.read, fields.objects("layers")))
 
 
 def read_parts(manifest: bytes, media_type: str, where: str) -> Parts:
     """Read a manifest; raises UnsupportedError for layers or a configuration that cannot be used."""
-    fields = Fields.parse(manifest, where)
-    config = Descriptor.read(fields.inner("config"))
+    config, found = list_blobs(manifest, where)
     if config.media_type not in {media_types.CONFIG, _DOCKER_CONFIG}:
         raise UnsupportedError(
             f"reading {where}: its configuration is of type {config.media_type[:200]!r}; it is no container image"
         )
-    found = [Descriptor.read(layer) for layer in fields.objects("layers")]
     layers = tuple(Descriptor(_layer_type(layer, where), layer.digest, layer.size) for layer in found)
     same = all(ours.media_type == theirs.media_type for ours, theirs in zip(layers, found, strict=True))
     is_oci = media_type == media_types.MANIFEST and config.media_type == media_types.CONFIG and same
-    return Parts(config, tuple(found) if is_oci else layers, fields.text_map("annotations"), is_oci)
+    annotations = Fields.parse(manifest, where).text_map("annotations")
+    return Parts(config, found if is_oci else layers, annotations, is_oci)
 
 
 def _layer_type(layer: Descriptor, where: str) -> str:
@@ -129,7 +164,7 @@ def read_image(descriptor: Descriptor, blobs: Blobs, *, platform: Platform | Non
     Without a platform an index must offer one image alone. Raises ImageError.
     """
     found = descriptor
-    for _ in range(_MAX_INDEXES):
+    for _ in range(MAX_INDEXES):
         if found.media_type not in INDEXES:
             break
         index = read_small(blobs, found, where)

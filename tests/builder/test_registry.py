@@ -10,7 +10,7 @@ import pytest
 from builder.console import Console
 from builder.errors import ImageError, OutputError, RegistryError, SourceError
 from builder.oci import BlobStore, Digest, Entry, Image, ImageConfig, media_types, write_layout
-from builder.registry import CachedTags, pull_image
+from builder.registry import CachedTags, Fetching, pull_image
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def pull(cache):
     def call(name, platform="linux/amd64", **also):
         host = name.partition("/")[0]
         options = {"environment": {}, "insecure": [host], **also}
-        return pull_image(name, platform, cache, Console(), **options)
+        return pull_image(name, platform, Fetching(cache, Console(), **options))
 
     return call
 

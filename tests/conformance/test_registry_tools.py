@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from builder.oci import BlobStore, Entry, Image, ImageConfig, Platform, Reference, read_layout, unpack
-from builder.oci.distribution import Access, pull, push
+from builder.oci.distribution import Access, Pulling, pull, push
 from tests.conftest import unavailable
 
 FILES = {"data/greeting": b"hello\n", "data/number": b"42\n"}
@@ -51,9 +51,7 @@ def pulled(name, access, tmp_path):
         found = pull(
             Reference.parse(other or name),
             Platform("linux", "amd64"),
-            store=BlobStore(tmp_path / "pulled"),
-            memory=Forgetful(),
-            access=access,
+            Pulling(BlobStore(tmp_path / "pulled"), Forgetful(), access),
         )
         unpack(found.image, tmp_path / "files")
         return found

@@ -1,13 +1,16 @@
 """Images in registries: the client's half of the OCI distribution API, made with httpx.
 
     access = Access(os.environ, insecure=parse_insecure(["localhost:5000"]))
-    pulled = pull(Reference.parse_source("python:3.13-slim"), Platform("linux", "arm64"), store=store, access=access)
+    pulling = Pulling(store, memory, access)
+    pulled = pull(Reference.parse_source("python:3.13-slim"), Platform("linux", "arm64"), pulling)
 
 Specification: https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md. Functions are plain; inside,
 an event loop gives every wait a deadline. All errors are `OCIError`s, those of the registry `RegistryError`s.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 from builder.oci import media_types
 from builder.oci.blobs import BlobStore
@@ -40,6 +43,7 @@ __all__ = [
     "Memory",
     "Progress",
     "Pulled",
+    "Pulling",
     "Pushed",
     "State",
     "Transfer",
@@ -48,36 +52,55 @@ __all__ = [
     "nobody",
     "parse_insecure",
     "pull",
+    "pull_all",
     "push",
     "push_index",
 ]
 
 
-def pull(
-    reference: Reference,
-    platform: Platform,
-    *,
-    store: BlobStore,
-    memory: Memory,
-    access: Access,
-    offline: bool = False,
-    progress: Progress = nobody,
-) -> Pulled:
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Pulling:
+    """Where what is pulled goes, and how it is reached. With `offline` nothing is asked of anybody."""
+
+    store: BlobStore
+    memory: Memory
+    access: Access
+    offline: bool = False
+    progress: Progress = nobody
+
+    def run(self, reference: Reference, work: Callable[[Puller], Awaitable[T]]) -> T:
+        """Do something with a puller."""
+        access = self.access
+
+        async def connected() -> T:
+            async with access.connections() as connections:
+                session = None
+                if not self.offline:
+                    session = Session(connections, reference, access.keyring().find, limits=access.limits)
+                return await work(Puller(reference, self.store, self.memory, session, self.progress))
+
+        return access.run(connected(), f"pulling {reference}")
+
+
+def pull(reference: Reference, platform: Platform, pulling: Pulling) -> Pulled:
     """Have an image in the store, every byte checked, whatever was there before, and give it as an OCI image.
 
-    What is there already is only read. With `offline` nothing is asked of anybody. Raises UsageError, ImageError,
-    RegistryError, DiskError.
+    What is there already is only read. Raises UsageError, ImageError, RegistryError, DiskError.
     """
+    limit = pulling.access.limits.image_bytes
+    return pulling.run(reference, lambda puller: puller.pull(platform, max_bytes=limit))
 
-    async def work() -> Pulled:
-        async with access.connections() as connections:
-            session = None
-            if not offline:
-                session = Session(connections, reference, access.keyring().find, limits=access.limits)
-            puller = Puller(reference, store, memory, session, progress)
-            return await puller.pull(platform, max_bytes=access.limits.image_bytes)
 
-    return access.run(work(), f"pulling {reference}")
+def pull_all(reference: Reference, platforms: Sequence[Platform], pulling: Pulling) -> Descriptor:
+    """Have all images of an index in the store, or those for some platforms, and give what the reference names.
+
+    That may be one image; whether what was fetched can be used is not looked at. Raises as `pull`.
+    """
+    limit = pulling.access.limits.image_bytes
+    return pulling.run(reference, lambda puller: puller.pull_all(platforms, max_bytes=limit))
 
 
 def push(

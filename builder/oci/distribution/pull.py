@@ -6,6 +6,7 @@ already is not fetched again, but read and checked. Offline, the last known dige
 
 import asyncio
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -25,10 +26,12 @@ from builder.oci.jsons import MAX_JSON_BYTES
 from builder.oci.manifest import (
     ACCEPTED,
     INDEXES,
+    MAX_INDEXES,
     Choice,
-    Parts,
     choose,
     image_of,
+    list_blobs,
+    list_images,
     platform_of,
     read_parts,
     type_of,
@@ -93,8 +96,7 @@ class Puller:
         if kind in INDEXES:
             raise ImageError(f"reading {self._where}: its index points at another index; name the inner one")
         parts = read_parts(manifest, kind, self._where)
-        self._check_size(parts, max_bytes)
-        await self._fetch(parts)
+        await self._fetch(parts.config, parts.layers, max_bytes)
         raw_config = read_small(self._store, parts.config, self._where)
         image = image_of(parts, manifest, raw_config, self._store, self._where)
         if not platform.runs(platform_of(image)):
@@ -103,6 +105,31 @@ class Puller:
                 f"choose that platform, or another image"
             )
         return Pulled(image, described, choice, self._reference.at(digest))
+
+    async def pull_all(self, platforms: Sequence[Platform], *, max_bytes: int) -> Descriptor:
+        """Have every image that the name leads to in the store, or those for some platforms; give what it names.
+
+        `max_bytes` is of each image. What is in them is not judged.
+        """
+        digest = await self._resolve()
+        top = await self._document(digest)
+        named = Descriptor(type_of(top, self._where), digest, len(top))
+        for manifest in await self._manifests(named, top, platforms):
+            await self._fetch(*list_blobs(manifest, self._where), max_bytes)
+        return named
+
+    async def _manifests(
+        self, named: Descriptor, data: bytes, platforms: Sequence[Platform], depth: int = 0
+    ) -> list[bytes]:
+        """Give the manifests of all images behind a manifest or an index."""
+        if named.media_type not in INDEXES:
+            return [data]
+        if depth == MAX_INDEXES:
+            raise ImageError(f"reading {self._where}: indexes that list indexes, {depth} deep; name an inner one")
+        found: list[bytes] = []
+        for entry in list_images(data, self._where, platforms):
+            found += await self._manifests(entry, await self._document(entry.digest), platforms, depth + 1)
+        return found
 
     async def _resolve(self) -> Digest:
         """Give the digest that the reference names, by itself or by its tag."""
@@ -158,19 +185,20 @@ class Puller:
         self._store.add(data, media_type="")
         return found
 
-    def _check_size(self, parts: Parts, max_bytes: int) -> None:
-        if len(parts.layers) > _MAX_LAYERS:
-            raise LimitError(f"reading {self._where}: it has {len(parts.layers)} layers, more than {_MAX_LAYERS}")
-        size = sum(layer.size for layer in parts.layers)
+    def _check_size(self, config: Descriptor, layers: Sequence[Descriptor], max_bytes: int) -> None:
+        if len(layers) > _MAX_LAYERS:
+            raise LimitError(f"reading {self._where}: it has {len(layers)} layers, more than {_MAX_LAYERS}")
+        size = sum(layer.size for layer in layers)
         if size > max_bytes:
             raise LimitError(f"reading {self._where}: it has {size} bytes compressed, more than {max_bytes}")
-        if parts.config.size > MAX_JSON_BYTES:
+        if config.size > MAX_JSON_BYTES:
             raise LimitError(
-                f"reading {self._where}: its configuration has {parts.config.size} bytes, more than {MAX_JSON_BYTES}"
+                f"reading {self._where}: its configuration has {config.size} bytes, more than {MAX_JSON_BYTES}"
             )
 
-    async def _fetch(self, parts: Parts) -> None:
-        wanted = {blob.digest: blob for blob in (parts.config, *parts.layers)}.values()
+    async def _fetch(self, config: Descriptor, layers: Sequence[Descriptor], max_bytes: int) -> None:
+        self._check_size(config, layers, max_bytes)
+        wanted = {blob.digest: blob for blob in (config, *layers)}.values()
         session = self._session
         if session is not None:
             works = (download(session, self._store, blob, progress=self._progress) for blob in wanted)

@@ -8,6 +8,7 @@ import pytest
 from tests.builder.lint.conftest import CLEAN, CONFIG, tar
 from tests.conftest import run
 
+INDEX = "application/vnd.oci.image.index.v1+json"
 BAD = {**CONFIG, "config": {**CONFIG["config"], "Cmd": ["app.absent"], "Env": ["AWS_REGION=x"]}}
 
 
@@ -125,6 +126,73 @@ def test_an_archive_of_a_docker_engine_is_read(firkin, docker, build_image, func
         docker("rmi", "lint-of-docker-save")
     done = firkin("lint", f"tar:{tmp_path}/out.tar", "--strict")
     assert (done.code, done.out) == (0, f"tar:{tmp_path}/out.tar: nothing found\n")
+
+
+def test_an_image_in_a_docker_engine_is_named_as_a_base_is(firkin, docker, build_image, function, tmp_path):
+    """Nobody has to write it to a file first; one that is not there is told without asking a registry."""
+    build_image(function(), "-o", "docker", "-t", "lint-in-docker")
+    try:
+        done = firkin("lint", "docker:lint-in-docker", "--strict")
+    finally:
+        docker("rmi", "lint-in-docker")
+    assert (done.code, done.out) == (0, "docker:lint-in-docker: nothing found\n")
+    done = firkin("lint", "docker:lint-in-docker")
+    assert done.code == 10
+    assert "the Docker Engine holds none of that name" in done.err
+
+
+@pytest.fixture
+def two_platforms(layout):
+    """An index of an image for each platform, of which the one for arm64 lacks its handler, and an attestation."""
+    arm = {**BAD, "architecture": "arm64"}
+    entries = [
+        {**layout.manifest([tar(*CLEAN)]), "platform": {"os": "linux", "architecture": "amd64"}},
+        {**layout.manifest([tar(*CLEAN)], config=arm), "platform": {"os": "linux", "architecture": "arm64"}},
+        {**layout.manifest([]), "platform": {"os": "unknown", "architecture": "unknown"}},
+    ]
+    return layout.write(layout.blob(layout.index(*entries), INDEX))
+
+
+@pytest.mark.parametrize("where", ["layout", "registry"])
+def test_of_an_index_the_images_of_all_platforms_are_checked_wherever_it_is(
+    firkin, registry, two_platforms, skopeo, where
+):
+    """What is wrong with the image for another machine is found too, and --platform asks for one alone."""
+    name, options = two_platforms, []
+    if where == "registry":
+        name = f"{registry.host}/lint/index:1"
+        options = ["--insecure-registry", registry.host]
+        subprocess.run(
+            [skopeo, "copy", "--all", "--dest-tls-verify=false", two_platforms, f"docker://{name}"],
+            check=True, capture_output=True, timeout=60,
+        )  # fmt: skip
+
+    def rules(*more):
+        done = firkin("lint", name, "--json", *options, *more)
+        assert done.code == 16, done.err
+        return [(one["rule"], "arm64" in one["message"]) for one in json.loads(done.out)["findings"]]
+
+    every = [("handler", True), ("single-manifest", True), ("reserved-variable", True)]
+    assert rules() == every
+    assert rules("--platform", "linux/arm64") == [(rule, rule == "single-manifest") for rule, _ in every]
+    assert rules("--platform", "linux/amd64") == [("single-manifest", True)]
+
+
+@pytest.mark.parametrize("where", ["layout", "registry"])
+def test_a_platform_that_an_image_is_not_for_is_told(firkin, registry, layout, skopeo, where):
+    """By what there is, and not as an image in which nothing was found."""
+    name, options = layout.write(layout.manifest([tar(*CLEAN)])), []
+    if where == "registry":
+        source, name = name, f"{registry.host}/lint/amd64:1"
+        options = ["--insecure-registry", registry.host]
+        subprocess.run(
+            [skopeo, "copy", "--dest-tls-verify=false", source, f"docker://{name}"],
+            check=True, capture_output=True, timeout=60,
+        )  # fmt: skip
+    done = firkin("lint", name, *options, "--platform", "linux/arm64")
+    assert done.code == 10
+    assert "looking for linux/arm64 in " in done.err
+    assert "it offers linux/amd64; choose one of these, or another image" in done.err
 
 
 def test_an_image_of_a_registry_is_read_as_it_is_there(firkin, registry, layout, skopeo):

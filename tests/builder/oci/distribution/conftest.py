@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from builder.oci import BlobStore, Platform, Reference
-from builder.oci.distribution import Access, Limits, pull, push
+from builder.oci.distribution import Access, Limits, Pulling, pull, push
 from tests.builder.oci.distribution.fake_registry import fake_registry
 from tests.builder.oci.distribution.token_server import PASSWORD, USER, openssl, token_server
 from tests.conftest import unavailable
@@ -55,7 +55,7 @@ def puller(tmp_path: Path, memory):
         reference = Reference.parse_source(name)
         access = Access(environment or {}, frozenset({reference.domain} if insecure is None else insecure), limits)
         store = store or BlobStore(tmp_path / "pulled")
-        return pull(reference, platform, store=store, memory=memory, access=access, **also)
+        return pull(reference, platform, Pulling(store, memory, access, **also))
 
     return call
 

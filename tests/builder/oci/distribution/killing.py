@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from builder.oci import BlobStore, OCIError, Platform, Reference
-from builder.oci.distribution import Access, Limits, pull
+from builder.oci.distribution import Access, Limits, Pulling, pull
 
 PULLERS = 2
 LONGEST_S = 0.15  # about two pulls of the image that the tests use
@@ -35,7 +35,7 @@ class Forgetful:
 def pull_once(name: str, folder: Path):
     reference = Reference.parse(name)
     access = Access({}, frozenset({reference.domain}), LIMITS)
-    return pull(reference, Platform("linux", "amd64"), store=BlobStore(folder), memory=Forgetful(), access=access)
+    return pull(reference, Platform("linux", "amd64"), Pulling(BlobStore(folder), Forgetful(), access))
 
 
 def pull_until_killed(name: str, folder: Path, chance: random.Random) -> None:

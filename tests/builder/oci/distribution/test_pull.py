@@ -12,10 +12,12 @@ from builder.oci import (
     ImageError,
     NotFoundError,
     Platform,
+    Reference,
     UnsupportedError,
     media_types,
     write_layout,
 )
+from builder.oci.distribution import Access, Pulling, pull_all
 from builder.oci.manifest import DOCKER_INDEX, DOCKER_MANIFEST
 
 ARM64 = Platform("linux", "arm64")
@@ -220,3 +222,15 @@ def test_an_index_of_one_image_without_a_platform_is_that_image(image, pushed, p
     assert puller(f"{repository}:one").image.digest == image.digest
     with pytest.raises(ImageError, match="it is an image for linux/amd64"):
         puller(f"{repository}:one", ARM64)
+
+
+def test_indexes_that_list_indexes_end(put, repository, registry, memory, tmp_path):
+    """Three deep all images are fetched; deeper is nobody's image."""
+    inner = put(None, index())
+    for _ in range(4):
+        inner = put(None, {**index(), "manifests": [inner]})
+    reference = Reference.parse(f"{repository}@{inner['digest']}")
+    access = Access(insecure=frozenset({registry.host}))
+    pulling = Pulling(BlobStore(tmp_path / "all"), memory, access)
+    with pytest.raises(ImageError, match="indexes that list indexes, 3 deep; name an inner one"):
+        pull_all(reference, [], pulling)
