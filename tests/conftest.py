@@ -4,6 +4,7 @@ A tool that is missing skips the tests that need it, with the reason; where `CI=
 proof goes missing unnoticed. Factories here are functions; nothing is shared between tests but a warm build cache.
 """
 
+import gc
 import json
 import os
 import shutil
@@ -59,6 +60,18 @@ def pytest_runtest_makereport():
         if KIND not in reason:
             report.outcome, report.longrepr = "failed", f"CI=true, and a test was skipped: {reason}"
     return report
+
+
+def pytest_collection_finish():
+    """What was made until here stays, and need not be looked at again."""
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def leaks():
+    """What a module's tests leave open fails there, and not where the collector happens to come by."""
+    yield
+    gc.collect()
 
 
 def pytest_report_header():
