@@ -229,7 +229,7 @@ def test_indexes_that_list_indexes_end(put, repository, registry, memory, tmp_pa
     inner = put(None, index())
     for _ in range(4):
         inner = put(None, {**index(), "manifests": [inner]})
-    reference = Reference.parse(f"{repository}@{inner['digest']}")
+    reference = Reference.parse_source(f"{repository}@{inner['digest']}")
     access = Access(insecure=frozenset({registry.host}))
     pulling = Pulling(BlobStore(tmp_path / "all"), memory, access)
     with pytest.raises(ImageError, match="indexes that list indexes, 3 deep; name an inner one"):
