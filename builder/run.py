@@ -4,7 +4,6 @@ A folder is run as it is, by this machine's Python with its dependencies install
 An image is unpacked and run in the sandbox that proofs use. Never serves anything: the emulator does.
 """
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,7 +127,7 @@ def run(
     def ready(url: str) -> None:
         console.say(f"ready: {'POST' if http is None else 'open'} {url}")
 
-    asyncio.run(emulator.serve(settings, host=host, port=port, ready=ready, http=http, beside=watch))
+    emulator.run(emulator.serve(settings, host=host, port=port, ready=ready, http=http, beside=watch))
 
 
 def describe_extensions(names: list[str], *, started: bool) -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from .http_options import HttpOptions, parse_options
+    from .prompt_loop import run
     from .serving import serve
     from .trial import Initialised, initialise
     from .values import Outcome, Settings
@@ -53,6 +54,7 @@ __all__ = [
     "UsageError",
     "initialise",
     "parse_options",
+    "run",
     "serve",
 ]
 
@@ -64,6 +66,7 @@ _HOMES = {
     "Settings": "values",
     "initialise": "trial",
     "parse_options": "http_options",
+    "run": "prompt_loop",
     "serve": "serving",
 }
 

@@ -46,11 +46,14 @@ def _refusal(status: int, error_type: str, message: str) -> Reply:
 INVALID_REQUEST_ID = _refusal(400, "InvalidRequestID", "Invalid request ID")
 INVALID_FUNCTION_RESPONSE_MODE = _refusal(400, "InvalidFunctionResponseMode", "Invalid function response mode")
 TRUNCATED = _refusal(400, "TruncatedHTTPRequest", "HTTP request detected as truncated")
-ENTITY_TOO_LARGE = _refusal(
-    413,
-    "RequestEntityTooLarge",
-    f"Exceeded maximum allowed payload size ({limits.PAYLOAD_LIMIT_BYTES} bytes).",
-)
+
+
+def _entity_too_large(limit_bytes: int) -> Reply:
+    return _refusal(413, "RequestEntityTooLarge", f"Exceeded maximum allowed payload size ({limit_bytes} bytes).")
+
+
+ENTITY_TOO_LARGE = _entity_too_large(limits.PAYLOAD_LIMIT_BYTES)
+STREAM_ENTITY_TOO_LARGE = _entity_too_large(limits.STREAM_LIMIT_BYTES)
 
 
 def invalid_transition(state: str, wanted: str) -> Reply:
@@ -69,14 +72,18 @@ def _error(error_type: str, message: str) -> Answer:
     return Answer(render_json({"errorType": error_type, "errorMessage": message}), error_type=error_type)
 
 
-RESPONSE_TOO_LARGE = _error(
-    "Function.ResponseSizeTooLarge",
-    f"Response payload size exceeded maximum allowed payload size ({limits.PAYLOAD_LIMIT_BYTES} bytes).",
-)
+def _response_too_large(limit_bytes: int) -> Answer:
+    return _error(
+        "Function.ResponseSizeTooLarge",
+        f"Response payload size exceeded maximum allowed payload size ({limit_bytes} bytes).",
+    )
+
+
+RESPONSE_TOO_LARGE = _response_too_large(limits.PAYLOAD_LIMIT_BYTES)
+STREAM_TOO_LARGE = _response_too_large(limits.STREAM_LIMIT_BYTES)
 TRUNCATED_RESPONSE = _error(
     "Runtime.TruncatedResponse",
-    "The streamed response is not complete: the runtime closed its connection before its end, or it has more than "
-    f"{limits.STREAM_LIMIT_BYTES} bytes.",
+    "The streamed response is not complete: the runtime closed its connection before its end.",
 )
 INVALID_RESPONSE_MODE = Answer(b"", error_type="Runtime.InvalidResponseModeHeader")
 CLOSING = _error("ServiceException", "The emulator was shut down before the invocation ended.")

@@ -69,6 +69,7 @@ class Connection:
         self._behind = False
         self._peer_ended = False
         self._deaf = False  # refused: only waiting for the client to stop sending
+        self._cut = False  # the call's body had more pieces than it may have; the rest is not wanted
         self._lost = False
         self._in_place = False  # what comes next is the rest of a body that has its place in the parser
         self._begun = False  # a request has begun, and its deadline is set
@@ -250,7 +251,9 @@ class Connection:
         self._call = None
         self._answering = False
         self._deadline = None
-        if not keep_alive:
+        if self._cut:
+            self._turn_deaf()
+        elif not keep_alive:
             self.close()
         elif not self._advancing:
             if self._reading_paused:
@@ -293,6 +296,7 @@ class Connection:
         self._method = request.method
         if self._arriving:
             self._arriving = False
+            self._cut = request.oversize
             call = self._call
         else:
             self._call = call = self._server.number(self)
@@ -323,10 +327,14 @@ class Connection:
         self._in_place = self._parser.has_room
 
     def _refuse(self, error: ProtocolError) -> None:
+        response = self._server.handler.render_refusal(error)
+        self._transport.write(render_response(response, date=self._server.date, keep_alive=False))
+        self._turn_deaf()
+
+    def _turn_deaf(self) -> None:
+        """Let a client that goes on sending read what was written to it."""
         self._deaf = True
         self._in_place = False
         self._deadline = time.monotonic() + LINGER_S
-        response = self._server.handler.render_refusal(error)
-        self._transport.write(render_response(response, date=self._server.date, keep_alive=False))
         if not self._peer_ended:
             self._transport.end()

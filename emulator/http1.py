@@ -6,7 +6,8 @@ be strict, and that disagreement is how requests are smuggled. This one accepts 
 - origin-form targets, HTTP/1.0 and 1.1, lines that end in CR LF, no folded headers, no space before a header's colon;
 - a body has either one Content-Length or `Transfer-Encoding: chunked`; both, several, or other codings are refused;
 - head, chunk lines, trailers and body are bounded. A body over its limit is read and dropped, and the request then says
-  how large it was; over the drain limit the peer is refused.
+  how large it was; over the drain limit the peer is refused. One that comes in pieces ends before the chunk that is
+  too much, and its connection with it.
 
 The parser is fed with whatever arrived and asked for the next event until it wants more. It never answers, never
 closes, and knows neither Lambda nor sockets. Any bytes raise nothing but `ProtocolError`, after which the parser is
@@ -302,10 +303,9 @@ class RequestParser:
             )
 
     def _check_drain(self, size: int) -> None:
-        if size > (self._bounds.stream_bytes if self._streaming else self._bounds.drain_bytes):
-            allowed = self._bounds.stream_bytes if self._streaming else self._bounds.body_bytes
+        if size > self._bounds.drain_bytes:
             raise ProtocolError(
-                f"reading a request: its body has {size} bytes or more; send {allowed} at most",
+                f"reading a request: its body has {size} bytes or more; send {self._bounds.body_bytes} at most",
                 status=413,
             )
 
@@ -343,11 +343,10 @@ class RequestParser:
                 line = self._line(_CHUNK_LINE_LIMIT_BYTES)
                 if line is None:
                     return NEED_DATA
-                match = _CHUNK_LINE.fullmatch(line)
-                if match is None:
-                    raise ProtocolError(f"reading a chunk: found {line[:40]!r}; send its size in hexadecimal")
-                size = int(match[1], 16)
-                self._check_drain(self._size + size)
+                size = self._parse_chunk_size(line)
+                if self._streaming and self._size + size > self._bounds.stream_bytes:
+                    self._size += size
+                    return self._finish({})
                 self._remaining = size or _AT_TRAILERS
             if self._remaining == _AT_TRAILERS:
                 return self._parse_trailers()
@@ -362,6 +361,15 @@ class RequestParser:
             piece = self._piece()
             if piece is not None:
                 return piece
+
+    def _parse_chunk_size(self, line: bytes) -> int:
+        match = _CHUNK_LINE.fullmatch(line)
+        if match is None:
+            raise ProtocolError(f"reading a chunk: found {line[:40]!r}; send its size in hexadecimal")
+        size = int(match[1], 16)
+        if not self._streaming:
+            self._check_drain(self._size + size)
+        return size
 
     def _parse_trailers(self) -> Event:
         buffer = self._buffer
@@ -391,7 +399,7 @@ class RequestParser:
         head = self._head
         if head is None:  # pragma: no cover - next_event sets it
             raise ProtocolError("reading a body without a head")
-        oversize = self._size > self._bounds.body_bytes and not self._streaming
+        oversize = self._size > (self._bounds.stream_bytes if self._streaming else self._bounds.body_bytes)
         # A large one is not copied: fresh memory costs more than everything else that is done with it.
         if self._placed >= 0:
             body = cast("bytes", self._body)
@@ -408,7 +416,7 @@ class RequestParser:
             head.headers,
             body,
             self._size,
-            head.keep_alive,
+            head.keep_alive and not (oversize and self._streaming),
             oversize=oversize,
             trailers=trailers,
             modern=head.modern,

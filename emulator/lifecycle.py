@@ -271,8 +271,10 @@ def on_stream(environment: Environment, call: int, request_id: str) -> Step:
 def _post_streaming(environment: Environment, post: Post) -> Step:
     if post.call != environment.stream:
         return _post_refused(environment, post)
-    responded = environment._replace(state=State.RESPONDED, stream=None, answer=post.answer)
-    return _accepted(responded, post)
+    ended = environment._replace(stream=None)
+    if post.size > limits.STREAM_LIMIT_BYTES:
+        return _too_large(ended, post, answers.STREAM_TOO_LARGE, answers.STREAM_ENTITY_TOO_LARGE)
+    return _accepted(ended._replace(state=State.RESPONDED, answer=post.answer), post)
 
 
 def _post_running(environment: Environment, post: Post) -> Step:
@@ -280,9 +282,12 @@ def _post_running(environment: Environment, post: Post) -> Step:
         jammed = environment._replace(state=State.JAMMED, answer=answers.INVALID_RESPONSE_MODE)
         return Step(jammed, (Reply(post.call, answers.INVALID_FUNCTION_RESPONSE_MODE),))
     if post.size > limits.PAYLOAD_LIMIT_BYTES:
-        refused = environment._replace(state=State.RESPONDED, answer=answers.RESPONSE_TOO_LARGE)
-        return Step(refused, (Reply(post.call, answers.ENTITY_TOO_LARGE),))
+        return _too_large(environment, post, answers.RESPONSE_TOO_LARGE, answers.ENTITY_TOO_LARGE)
     return _accepted(environment._replace(state=State.RESPONDED, answer=post.answer), post)
+
+
+def _too_large(environment: Environment, post: Post, answer: Answer, reply: answers.Reply) -> Step:
+    return Step(environment._replace(state=State.RESPONDED, answer=answer), (Reply(post.call, reply),))
 
 
 def _accepted(environment: Environment, post: Post) -> Step:

@@ -132,6 +132,8 @@ def on_post(environment: Environment, post: Post, now: float) -> Step:
         reply, answer = answers.INVALID_FUNCTION_RESPONSE_MODE, answers.INVALID_RESPONSE_MODE
     elif one.stream is None and post.size > limits.PAYLOAD_LIMIT_BYTES:
         reply, answer = answers.ENTITY_TOO_LARGE, answers.RESPONSE_TOO_LARGE
+    elif one.stream is not None and post.size > limits.STREAM_LIMIT_BYTES:
+        reply, answer = answers.STREAM_ENTITY_TOO_LARGE, answers.STREAM_TOO_LARGE
     after, effects = _finish(environment, one, answer, now)
     return Step(after, (Reply(post.call, reply), *effects))
 

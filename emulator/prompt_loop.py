@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def run(work: Coroutine[object, object, None]) -> None:
-    """Like `asyncio.run`, on a loop of this kind."""
+    """Like `asyncio.run`, on a loop of this kind; signals are for the work to mind, as `serve` does."""
     loop = PromptLoop()
     asyncio.set_event_loop(loop)
     try:

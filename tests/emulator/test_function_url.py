@@ -233,11 +233,14 @@ def test_a_slow_reader_holds_the_function_back(site: Callable[..., Site], mib: i
 
 
 def test_a_stream_over_the_limit_is_cut_off(site: Callable[..., Site]) -> None:
-    """The caller sees that it is not whole, and the next one is served."""
+    """The caller sees that it is not whole, the function is told, and the next one is served."""
     own = site("--timeout", "60")
     with flooding(own, 201) as response, pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
         response.read()
     assert own.ask().status == 200
+    own.process.terminate()
+    out, _ = own.process.communicate(timeout=30)
+    assert re.search(rb"the answer was cut off: .*Function.ResponseSizeTooLarge.*209715200", out)
 
 
 def test_a_caller_that_hangs_up_does_not_block_the_environment(site: Callable[..., Site]) -> None:

@@ -76,7 +76,10 @@ EVENTS: dict[str, Callable[[Environment], Step]] = {
     ),
     "response in an unknown mode": lambda e: lifecycle.on_post(e, Post(9, "id-1", ANSWER, 2, mode_known=False), NOW),
     "stream": lambda e: lifecycle.on_stream(e, 7, "id-1"),
-    "end of the stream": lambda e: lifecycle.on_post(e, Post(7, "id-1", ANSWER, limits.PAYLOAD_LIMIT_BYTES + 1), NOW),
+    "end of the stream": lambda e: lifecycle.on_post(e, Post(7, "id-1", ANSWER, limits.STREAM_LIMIT_BYTES), NOW),
+    "stream over the limit": lambda e: lifecycle.on_post(
+        e, Post(7, "id-1", ANSWER, limits.STREAM_LIMIT_BYTES + 1), NOW
+    ),
     "init error": lambda e: lifecycle.on_init_error(e, InitError(9, ERROR)),
     "exited": lambda e: lifecycle.on_exited(e, Exited("exit status 3"), NOW),
     "out of memory": lambda e: lifecycle.on_out_of_memory(e, NOW),
@@ -131,6 +134,7 @@ ELSE = {
     "response in an unknown mode": "same: 403",
     "stream": BUG,
     "end of the stream": "same: 403",
+    "stream over the limit": "same: 403",
     "init error": "same: 403",
     "exited": BUG,
     "out of memory": "same: kill",
@@ -139,7 +143,15 @@ ELSE = {
     "close": GIVEN_UP,
 }
 NOT_ASKED = dict.fromkeys(
-    ("response", "error", "response over the limit", "response in an unknown mode", "end of the stream"), "same: 400"
+    (
+        "response",
+        "error",
+        "response over the limit",
+        "response in an unknown mode",
+        "end of the stream",
+        "stream over the limit",
+    ),
+    "same: 400",
 )
 
 EXPECTED = {
@@ -207,6 +219,7 @@ EXPECTED = {
         "response over the limit": "responded: 413",
         "stream": "streaming",
         "end of the stream": "responded: 413",
+        "stream over the limit": "responded: 413",
         "response in an unknown mode": "jammed: 400",
         "exited": f"down: no timer, note, finish 502 {EXIT}",
         "out of memory": f"stopping: no timer, kill, note, finish 502 {MEMORY}",
@@ -216,6 +229,7 @@ EXPECTED = {
         "next": "ready: no timer, finish 200 Runtime.TruncatedResponse",
         "call lost": "responded",
         "end of the stream": "responded: respond, 202",
+        "stream over the limit": "responded: 413",
         "exited": f"down: no timer, note, finish 502 {EXIT}",
         "out of memory": f"stopping: no timer, kill, note, finish 502 {MEMORY}",
         "timer": f"stopping: kill, finish 200 {LATE}",
