@@ -18,6 +18,12 @@ MAX_SOURCE_BYTES = 4 << 20  # a larger module is generated data; it is not read 
 MAX_NAME_CHARS = 200  # a longer string is no module's name
 
 _DOTTED = re.compile(r"\.?\w+(?:\.\w+)+|\.\w+")
+# Most mentions are prose. Others are dotted, begin a string, follow `from`, or are in a list of imports.
+_NAMED = re.compile(rb"""\.\s*tests\b|\btests\.\w|["']tests\b|\bfrom[\s\\]+tests\b""")
+_TESTS = re.compile(rb"\btests\b")
+_IMPORTS = re.compile(rb"import(?:[^\\\n]|\\\n)*|import[\s\\]*\([^)]*")
+_COMMENT = re.compile(rb"#[^\n]*")
+_LIST_BYTES = 4000  # of a list of imports, as far as `tests` in it
 
 
 def observe_sources(folder: Path, paths: Iterable[str]) -> Observed:
@@ -33,7 +39,7 @@ def observe_sources(folder: Path, paths: Iterable[str]) -> Observed:
     while ready:
         for path in ready:
             source = _read(folder / path)
-            if b"tests" in source:
+            if b"tests" in source and ("tests" in path or _may_name(source)):  # a relative import names its own
                 imported.update(_test_folders(path, source))
             if b"attach_stub" in source:
                 stub_loaders.add(posixpath.dirname(path) or f"{path}i")
@@ -47,6 +53,18 @@ def _read(file: Path) -> bytes:
         return file.read_bytes() if file.stat().st_size <= MAX_SOURCE_BYTES else b""
     except OSError:
         return b""
+
+
+def _may_name(source: bytes) -> bool:
+    """Whether a source has to be parsed to know if it names a tests folder. Takes time in proportion to its size."""
+    if _NAMED.search(source):
+        return True
+    for found in _TESTS.finditer(source):
+        before = _COMMENT.sub(b"", source[max(found.start() - _LIST_BYTES, 0) : found.start()])
+        start = before.rfind(b"import")
+        if start >= 0 and _IMPORTS.fullmatch(before, start):
+            return True
+    return False
 
 
 def _test_folders(path: str, source: bytes) -> Iterator[str]:

@@ -33,6 +33,8 @@ def observe(folder: Path):
         ("pkg/sub/a.py", "import importlib\nimportlib.import_module(f'{__name__}.tests.helper'.replace('.sub.a', ''))"),
         ("other/a.py", "import pkg.tests"),
         ("pkg/a.py", "try:\n    from .tests import x\nexcept ImportError:\n    pass"),
+        ("pkg/a.py", "from pkg import (\n    a,  # (of old)\n    tests,\n)"),
+        ("pkg/a.py", "from pkg import a, \\\n    tests"),
     ],
 )
 def test_an_import_from_tests_is_seen(write, path: str, code: str):
@@ -49,6 +51,7 @@ def test_an_import_from_tests_is_seen(write, path: str, code: str):
     [
         "", "# from .tests import helper", "'runs the tests'", "tests = 1", "x = 'tests'", "from .attests import x",
         "import mytests", "def tests(): ...", "from . import x as tests", "def broken(:  # tests", "b'pkg.tests.x'",
+        "from x import (a)  # tests", "import x\ntests",
     ],
 )  # fmt: skip
 def test_what_only_looks_like_it_is_not(write, code: str):
