@@ -1,9 +1,11 @@
 """The builder's figures: sizes of the examples, and builds in turns with `docker build` of the equivalent Dockerfile.
 
-What is compared: both sides have all wheels on this disk, unpacked nowhere: ours in uv's cache, Docker's in the
-build's context, from which pip installs without an index; so neither asks a network for anything, which pip's own cache
-would still do. Docker's base is in the engine, as if it had been pulled, with the interpreter in it; what is cold is
-the cache of its layers (`--no-cache`). Ours has an empty cache, in which the interpreter's layer is made as well, and
+What is compared: both sides have all wheels on this disk, and neither asks a network for anything. Ours are in uv's
+cache as a first build of the function left it: unpacked, so that installing them is making links. Docker's are in the
+build's context, packed, as pip's cache holds them, and pip installs them without an index, which with its cache it
+would still ask. Docker's base is in the engine, as if it had been pulled, with the interpreter in it; what is cold is
+the cache of its layers (`--no-cache`). Ours has an empty cache, a new folder each time and deleted at the end (ext4
+makes files slowly for minutes after many were deleted), in which the interpreter's layer is made as well, and
 once one that another function left. Only ours runs what was built, trims it, and compiles its bytecode.
 
 Progress goes to stderr, rows to stdout as they are measured: what ends early leaves what it had.
@@ -48,7 +50,7 @@ ASKED_LARGE_MB = 200
 ASKED_PUSH_REQUESTS = 5
 MOST_COLD_RUNS = 3  # of cold builds, half a minute each with pandas: the whole section takes some ten minutes
 
-_lines = count()
+_numbers = count()
 
 
 def environment(cache: Path) -> dict[str, str]:
@@ -123,15 +125,14 @@ class Pair:
 
     def change(self) -> None:
         """Change one line of the function, on both sides."""
-        line = f"# {next(_lines)}\n"
+        line = f"# {next(_numbers)}\n"
         for place in ("function", "context/function"):
             with (self.folder / place / "app.py").open("a") as file:
                 file.write(line)
 
     def cold(self, before: Path | None = None, *options: str) -> float:
         """Seconds of our build with a cache that is empty, or as `before` is."""
-        cache = self.folder / "cold"
-        shutil.rmtree(cache, ignore_errors=True)
+        cache = self.folder / f"cold-{next(_numbers)}"
         if before:
             shutil.copytree(before, cache, symlinks=True)
         return self.ours(cache, *options)
@@ -262,9 +263,10 @@ def report(scratch: Path, *, runs: int) -> Iterator[str]:
     yield (
         f"{runs} runs of each in turns, {min(runs, MOST_COLD_RUNS)} of the cold; ratios are medians of pairs. Ours "
         "writes an image layout of the smallest image that answers like the whole function, at the default level "
-        "of trimming, with bytecode. `docker build` is the engine's own builder, with its base (the interpreter) in "
-        "the engine and all wheels in the context, from which pip installs without an index, for the cold rows with "
-        "`--no-cache`: it neither trims nor compiles nor runs anything. The function built before leaves what two "
+        "of trimming, with bytecode; the wheels are in uv's cache, unpacked as a build before left them. "
+        "`docker build` is the engine's own builder, with its base (the interpreter) in the engine and all wheels in "
+        "the context, packed, from which pip installs without an index, for the cold rows with `--no-cache`: it "
+        "neither trims nor compiles nor runs anything. The function built before leaves what two "
         "functions share: the interpreter's layer, if both need the same of it."
     )
     yield ""

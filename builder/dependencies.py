@@ -17,6 +17,7 @@ from builder.cache import Cache, key_of
 from builder.errors import BaseError, DependencyError
 from builder.installed import MAX_BYTES, check_size, clean_installed, linked_packages
 from builder.interpreter import Interpreter, uv_program
+from builder.oci.aside import empty_folder
 from builder.plan import LANG
 from builder.requirements import (
     WHEELS_ONLY,
@@ -195,6 +196,8 @@ class _Uv:
         self, declaration: Declaration, interpreter: Interpreter, *, offline: bool, environment: Mapping[str, str]
     ) -> None:
         self.file = declaration.file
+        self.locked = declaration.locked
+        self.offline = offline
         self.interpreter = interpreter
         self.common = ["--quiet", "--no-python-downloads"]
         self.common += ["--python", sys.executable if interpreter.of_base else interpreter.executable]
@@ -215,12 +218,19 @@ class _Uv:
         return exported
 
     def install(self, requirements: Path, folder: Path) -> None:
-        """Install wheels, and nothing else, into the folder."""
-        hashes = "--require-hashes" if self.file.name == "uv.lock" else "--verify-hashes"
-        self._run(
+        """Install wheels, and nothing else, into the folder.
+
+        What is locked comes from uv's cache where all of it is there: uv would ask the index about each package all the
+        same, once what it was told is some minutes old.
+        """
+        asked = [
             "pip", "install", *self.common, *self.target, "--only-binary", ":all:", "--no-compile-bytecode",
-            hashes, "--target", str(folder), "--requirements", str(requirements),
-        )  # fmt: skip
+            "--target", str(folder), "--requirements", str(requirements),
+        ]  # fmt: skip
+        if self.locked and not self.offline and self._failure(*asked, "--offline", "--require-hashes") is None:
+            return
+        empty_folder(folder)
+        self._run(*asked, "--require-hashes" if self.file.name == "uv.lock" else "--verify-hashes")
         for package in linked_packages(folder):
             raise DependencyError(
                 f"installing {self.file.name}: {package} is a link to a folder here, {WHEELS_ONLY[0]}",
@@ -228,21 +238,25 @@ class _Uv:
             )
 
     def _run(self, *arguments: str) -> None:
-        name = self.file.name
+        log = self._failure(*arguments)
+        if log is not None:
+            from builder.uv_errors import explain, without_secrets  # a table of regular expressions
+
+            raise explain(self.file.name, self.interpreter.described, without_secrets(log)[-MAX_LOG_CHARS:])
+
+    def _failure(self, *arguments: str) -> str | None:
+        """What uv said when it failed, None when it did not."""
         with subprocess.Popen(
             [uv_program(), *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
             env=self.environment, cwd=self.file.parent,
         ) as process:  # fmt: skip
             try:
-                log = _watched(process, name)
+                log = _watched(process, self.file.name)
             except BaseException:
                 process.kill()
                 raise
-        if process.returncode:
-            from builder.uv_errors import explain, without_secrets  # a table of regular expressions
-
-            raise explain(name, self.interpreter.described, without_secrets(log)[-MAX_LOG_CHARS:])
+        return log if process.returncode else None
 
 
 def _watched(process: "subprocess.Popen[str]", name: str) -> str:

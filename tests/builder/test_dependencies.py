@@ -271,6 +271,26 @@ def test_offline_works_from_uvs_cache(write, installed: Install):
     assert names(installed(write({"requirements.txt": IDNA + "\n# again"}, "again"), offline=True)) == {"idna"}
 
 
+def test_what_is_locked_and_in_uvs_cache_is_not_asked_for(write, installed: Install, httpserver, tmp_path: Path):
+    """The index may be slow or gone: hashes say what is wanted. A new hash, and what has none, are asked for."""
+    wheel = tmp_path / "mylib-1-py3-none-any.whl"
+    make_wheel(wheel, "mylib")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    page = f'<a href="/{wheel.name}#sha256={digest}">{wheel.name}</a>'
+    httpserver.expect_request("/simple/mylib/").respond_with_data(page, content_type="text/html")
+    httpserver.expect_request(f"/{wheel.name}").respond_with_data(wheel.read_bytes())
+    index = f"--index-url {httpserver.url_for('/simple')}\nmylib==1"
+    asked = []
+    for line in (f" --hash=sha256:{digest}", f" --hash=sha256:{digest}  # again", ""):
+        folder = write({"requirements.txt": index + line}, f"folder-{len(asked)}")
+        assert names(installed(folder, UV_CACHE_DIR=str(tmp_path / "uv"))) == {"mylib"}
+        asked.append(len(httpserver.log))
+        httpserver.clear_log()
+    assert asked[0] > 0
+    assert asked[1] == 0
+    assert asked[2] > 0
+
+
 @network
 def test_a_wheel_of_this_machine_is_installed(write, installed: Install):
     """A wheel that lies in the project is taken, from requirements and from a lock, and leaves no path behind."""
