@@ -34,7 +34,7 @@ def test_events_streams_queued_events_and_timeouts_on_every_python(tmp_path, ver
     write_function(tmp_path, app=SOURCE)
     python = require_python(version)
     command = [python, "-S", str(ROOT / "bootstrap/__main__.py"), "app.handler"]
-    environment = clean_environment(PORT="0", EMULATOR_TIMEOUT="0.5", PYTHONWARNINGS="error")
+    environment = clean_environment(PORT="0", EMULATOR_TIMEOUT="1", PYTHONWARNINGS="error")
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -55,7 +55,7 @@ def test_events_streams_queued_events_and_timeouts_on_every_python(tmp_path, ver
             assert body.index(b"a") < body.rindex(b"b")
             assert post(FUNCTIONS, b'"queued"', X_Amz_Invocation_Type="Event")[0] == 202
             status, body = post(FUNCTIONS, b'"hang"')
-            assert "Task timed out after 0.50 seconds" in body.decode()
+            assert "Task timed out after 1.00 seconds" in body.decode()
             assert json.loads(post(FUNCTIONS, b'"again"')[1])[0] == "again"
         finally:
             process.terminate()
