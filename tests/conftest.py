@@ -4,6 +4,7 @@ A tool that is missing skips the tests that need it, with the reason; where `CI=
 proof goes missing unnoticed. Factories here are functions; nothing is shared between tests but a warm build cache.
 """
 
+import fcntl
 import gc
 import json
 import os
@@ -72,6 +73,13 @@ def leaks():
     """What a module's tests leave open fails there, and not where the collector happens to come by."""
     yield
     gc.collect()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are processors: tests wait for a process, a socket or a limit much of their time."""
+    processors = len(os.sched_getaffinity(0))
+    return processors + processors // 2
 
 
 def pytest_report_header():
@@ -161,12 +169,21 @@ def clean_environment(**also: str) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def warm_cache(tmp_path_factory: pytest.TempPathFactory, commands: Path) -> Path:
-    """A build cache that holds the interpreter's layer; tests may add to it and must not damage it."""
-    folder = tmp_path_factory.mktemp("warm")
-    source = write_function(folder / "warm")
-    done = run([commands / "build-image", source, "-q", "-o", f"oci:{folder}/image"], cache=folder / "cache")
-    assert done.code == 0, done.err
-    return folder / "cache"
+    """A build cache that holds the interpreter's layer; tests may add to it and must not damage it.
+
+    It is built once in a run: each worker process has a copy of its own.
+    """
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "warm"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "image").exists():  # which is written last, at once
+            source = write_function(folder / "warm")
+            done = run([commands / "build-image", source, "-q", "-o", f"oci:{folder}/image"], cache=folder / "cache")
+            assert done.code == 0, done.err
+        shutil.copytree(folder / "cache", own / "warm-cache", symlinks=True)
+    return own / "warm-cache"
 
 
 def run(command: list, *, cache: Path | None = None, cwd: Path | None = None, stdin: str | None = None, **variables):
