@@ -6,7 +6,6 @@ What a registry was asked is in its access log, which `requests` reads: the witn
 import json
 import re
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.conftest import unavailable
+from tests.ports import free_port
 
 _START_S = 20
 _LINE = re.compile(r'"(?P<method>[A-Z]+) (?P<path>\S+) HTTP/1\.1" (?P<status>\d+)')
@@ -66,11 +66,6 @@ def registry(folder: Path, *, http: Mapping | None = None, auth: Mapping | None 
     finally:
         process.terminate()
         process.wait(10)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
 
 
 def _wait(process: subprocess.Popen, url: str, folder: Path) -> None:

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from tests.registries import free_port
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,7 +18,9 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.conformance.test_emulator_rie import MAIN, Answer, Case, free_port, invoke, normalised
+from tests.conformance.awss_emulator import Answer, addresses, invoke, normalised, wait_until_open
+from tests.conformance.test_emulator_rie import MAIN
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,24 +61,21 @@ def extensions(tmp_path: Path) -> Path:
     return folder
 
 
-def seen(command: list[str], port: int, folder: Path, *, habit: str, runtime: str) -> Seen:
+def seen(command: list[str], port: int, folder: Path, *, habit: str, runtime: str, pause_s: float = 0) -> Seen:
     """Two calls, and what the extension said until the end."""
     folder.mkdir()
     environment = {
         "PATH": os.environ["PATH"], "AGENT_HABIT": habit, "AGENT_PAUSE": "0.3",
-        "AWS_LAMBDA_FUNCTION_TIMEOUT": "1" if (habit, runtime) == ("", "hangs") else str(LIMIT_S),
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": "2" if (habit, runtime) == ("", "hangs") else str(LIMIT_S),
         "_HANDLER": "app.handler",
     }  # fmt: skip
     program = [*command, sys.executable, "-S", str(RUNTIMES / f"{runtime}.py")]
     with (folder / "log").open("w+b") as log, running(program, folder, environment, log) as process:
-        while process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.01)
+        wait_until_open(port, process)
         answers = []
         for _ in range(2):
-            answers.append(invoke(port, Case("", 200, b"", b'{"a": 1}')))
-            time.sleep(0.5)  # AWS's goes on ending the old environment after it has answered
+            answers.append(invoke(port, b'{"a": 1}'))
+            time.sleep(pause_s)
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=15)
         log.seek(0)
@@ -107,12 +105,12 @@ def test_an_extension_is_treated_as_by_awss_emulator(
     habit: str, runtime: str, extensions: Path, tmp_path: Path, rie: str
 ) -> None:
     """Answers to the callers, and every word that the extension is told, in order."""
-    port, api = free_port(), free_port()
-    front = ["unshare", "--mount", "sh", "-c", OWN_MOUNT, "sh", str(extensions)]
-    flags = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}", "--runtime-api-address", f"127.0.0.1:{api}"]
+    port = free_port()
+    front = ["unshare", "--mount", "sh", "-c", OWN_MOUNT, "sh", str(extensions), rie, "--log-level", "error"]
     theirs = seen(
-        [*front, rie, "--log-level", "error", *flags], port, tmp_path / "theirs", habit=habit, runtime=runtime
-    )
+        [*front, *addresses(port)], port, tmp_path / "theirs", habit=habit, runtime=runtime,
+        pause_s=0.5,  # it goes on ending the old environment after it has answered
+    )  # fmt: skip
     port = free_port()
     command = [sys.executable, "-S", str(MAIN), "--port", str(port), "--extensions", str(extensions), "--"]
     ours = seen(command, port, tmp_path / "ours", habit=habit, runtime=runtime)

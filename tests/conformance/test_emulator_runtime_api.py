@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import json
-import os
-import signal
-import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 import emulator
+from tests.conformance.awss_emulator import aws_emulator, environment, invoke, running
 from tests.ready import ready_port
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.network
 
@@ -71,24 +62,8 @@ call("GET", "/runtime/invocation/next")
 """
 
 
-@contextlib.contextmanager
-def running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    env = {"PATH": os.environ["PATH"], "AWS_LAMBDA_FUNCTION_TIMEOUT": "2"}
-    with subprocess.Popen(
-        command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=10)
-
-
 def invoke_and_read(port: int, folder: Path) -> list[list[object]]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    with contextlib.closing(connection):
-        connection.request("POST", "/2015-03-31/functions/function/invocations", b"{}")
-        connection.getresponse().read()
+    invoke(port, b"{}")
     deadline = time.monotonic() + 20
     while not (folder / "told.json").exists() and time.monotonic() < deadline:
         time.sleep(0.01)  # it may have answered in the middle of its story
@@ -97,29 +72,17 @@ def invoke_and_read(port: int, folder: Path) -> list[list[object]]:
     return told
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.mark.parametrize("steps", STORIES.values(), ids=STORIES)
 def test_the_runtime_api_says_what_awss_emulator_says(steps: list[str], tmp_path: Path, rie: str) -> None:
     """Status and error type of every call are the same."""
     (tmp_path / "runtime.py").write_text(RUNTIME)
     runtime = [sys.executable, "-S", str(tmp_path / "runtime.py"), json.dumps(steps)]
 
-    with running([sys.executable, str(MAIN), "--port", "0", "--", *runtime], tmp_path) as process:
+    with running([sys.executable, str(MAIN), "--port", "0", "--", *runtime], tmp_path, environment()) as process:
         port = ready_port(process)
         ours = invoke_and_read(port, tmp_path)
 
-    port, api = free_port(), free_port()
-    flags = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}", "--runtime-api-address", f"127.0.0.1:{api}"]
-    with running([rie, "--log-level", "error", *flags, *runtime], tmp_path):
-        for _ in range(500):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.01)
+    with aws_emulator(tmp_path, rie, runtime) as (port, _):
         theirs = invoke_and_read(port, tmp_path)
 
     assert ours == theirs

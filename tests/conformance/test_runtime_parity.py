@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +15,7 @@ import pytest
 
 from tests.bootstrap.recording_server import Event, RecordingServer, render
 from tests.bootstrap.runtime_process import SCRIPT, Outcome, run_runtime
-from tests.conformance.test_emulator_rie import Answer, aws_emulator, invoke
-from tests.conformance.test_emulator_rie import Case as RieCase
+from tests.conformance.awss_emulator import ask_awss
 
 pytestmark = pytest.mark.network
 
@@ -261,22 +259,6 @@ def test_answers_under_awss_emulator_differ_only_as_documented(
     """Under AWS's emulator: the status and the body that the invoker gets."""
     case = CASES[name]
     (tmp_path / "app.py").write_text(case.source)
-    answers = []
-    for command in commands(awslambdaric_python, case.handler):
-        answers.append(_asked(tmp_path, rie, command, case))
-        if any(answer == LOST for answer in answers[-1]):
-            answers[-1] = _asked(tmp_path, rie, command, case)
-    theirs, ours = answers
+    events = [event.body for event in case.events]
+    theirs, ours = (ask_awss(tmp_path, rie, each, events) for each in commands(awslambdaric_python, case.handler))
     assert ("answer" in documented(name)) == (theirs != ours), (theirs, ours)
-
-
-# What AWS's emulator answers for a runtime that ended without a word, and once in some hundred runs on a busy machine
-# for one that did not: asked again, only the first stays so.
-LOST = Answer(502, b"")
-
-
-def _asked(folder: Path, rie: str, command: list[str], case: Case) -> list[Answer]:
-    with aws_emulator(folder, rie, command) as port:
-        answers = [invoke(port, RieCase("", 0, b"", event.body)) for event in case.events]
-        time.sleep(0.1)  # it goes on ending the old runtime after it has answered
-        return answers

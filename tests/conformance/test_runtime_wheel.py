@@ -13,7 +13,7 @@ import pytest
 import uv
 
 from tests.bootstrap.runtime_process import ROOT, VERSIONS, require_python
-from tests.conformance.test_emulator_rie import Case, aws_emulator, environment, invoke, running
+from tests.conformance.awss_emulator import aws_emulator, environment, invoke, running
 from tests.ready import ready_port
 
 pytestmark = [pytest.mark.network, pytest.mark.xdist_group("runtime-wheel")]
@@ -63,13 +63,13 @@ def test_installed_alone_it_runs_a_function_under_both_emulators(version, wheel,
     sh(tool, "pip", "install", "--quiet", "--no-index", "--python", python, wheel, cwd=tmp_path)
     assert sh(tool, "pip", "list", "--quiet", "--format=json", "--python", python, cwd=tmp_path).count('"name"') == 1
     (tmp_path / "app.py").write_text(SOURCE)
-    case = Case("", 200, b"", b'{"a": 1}')
+    event = b'{"a": 1}'
     expected = [{"a": 1}, [int(part) for part in version.split(".")]]
     runtime = [python, "-m", "bootstrap", "app.handler"]
-    with aws_emulator(tmp_path, rie, runtime) as port:
-        answer = invoke(port, case)
+    with aws_emulator(tmp_path, rie, runtime) as (port, _):
+        answer = invoke(port, event)
     assert (answer.status, json.loads(answer.body)) == (200, expected)
     command = [python, "-m", "emulator", "--port", "0", "--", *runtime]
     with running(command, tmp_path, environment()) as process:
-        answer = invoke(ready_port(process), case)
+        answer = invoke(ready_port(process), event)
     assert (answer.status, json.loads(answer.body)) == (200, expected)

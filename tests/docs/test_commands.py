@@ -7,7 +7,6 @@ or why it is not run here (`<!-- not run … -->`).
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import unavailable
+from tests.ports import free_port
 
 TOP = Path(__file__).parents[2]
 PAGES = [TOP / "README.md", TOP / "docs" / "tutorial.md", *sorted((TOP / "docs" / "how-to").glob("*.md"))]
@@ -27,19 +27,12 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return [(found["note"] or "", found["commands"]) for found in _BLOCK.finditer(page.read_text())]
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listening.getsockname()[1] for listening in sockets]
-    for listening in sockets:
-        listening.close()
-    return ports
-
-
 def script(page: Path) -> str:
     """The page as one shell script, on ports and under names of its own so that pages can run at the same time."""
     wanted = [commands for note, commands in blocks(page) if not note.startswith("not run")]
     text = "set -eu\nset -m\n" + "".join(wanted)
-    for port, own in zip(("8080", "9000", "5000"), free_ports(3), strict=True):
+    for port in ("8080", "9000", "5000"):
+        own = free_port()
         text = text.replace(f"--port {port}", f"--port {own}").replace(f"-p {port}:", f"-p 127.0.0.1:{own}:")
         text = text.replace(f"localhost:{port}", f"localhost:{own}").replace(f"localhost/{port}", f"localhost/{own}")
         text = text.replace(f"//127.0.0.1:{port}/", f"//127.0.0.1:{own}/")
