@@ -217,16 +217,16 @@ def _is_version(program: str, asked: str) -> bool:
     return done.returncode == 0 and (version == asked or version.startswith(f"{asked}."))
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+def _run(command: list[str], given: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-        timeout=PROBE_TIMEOUT_S, check=False,
-    )  # fmt: skip
+        command, input=given, capture_output=True, text=True, errors="replace", timeout=PROBE_TIMEOUT_S, check=False
+    )
 
 
 def _ask(executable: str) -> str:
     try:
-        done = _run([executable, "-I", "-c", inspect.getsource(probe) + "\nprint(probe())\n"])
+        # On stdin: as an argument, another program's complaint would repeat it.
+        done = _run([executable, "-I", "-"], inspect.getsource(probe) + "\nprint(probe())\n")
     except (OSError, subprocess.TimeoutExpired) as error:
         raise InterpreterError(
             f"asking {executable} what it is: {error}", hint="Name a working Python with --python."

@@ -38,6 +38,8 @@ def read_event(argument: str, stdin: BinaryIO) -> bytes:
                 return _checked(file.read(MAX_EVENT_BYTES + 1), argument)
     except OSError as error:
         raise SourceError(f"reading the event: {argument}: {error.strerror}", hint="Make the file readable.") from None
+    if not argument.strip():
+        raise SourceError("reading the event: it is an empty text", hint=_FORMS)
     reason = _why_not_json(argument)
     if not reason:
         return argument.encode("utf-8", "surrogateescape")

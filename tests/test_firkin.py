@@ -210,7 +210,7 @@ def test_a_port_that_is_taken_is_a_usage_error_that_says_so(commands, warm_cache
         taken.listen()
         done = firkin(commands, warm_cache, "run", function(), "--port", taken.getsockname()[1])
     assert done.returncode == 2
-    assert "--port" in done.stderr
+    assert "with --port or --host" in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
 
 

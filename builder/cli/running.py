@@ -102,7 +102,7 @@ def run_command(
         try:
             run(settings, console, host=host, port=port, http=front, watched=config.source if reload else None)
         except emulator.ListenError as error:
-            raise click.UsageError(f"{error}; name another with --port or --host.") from error
+            raise click.UsageError(f"{error}, with --port or --host.") from error
         except emulator.EmulatorError as error:
             raise BuilderError(f"running {source}: {error}", hint="See the message above.") from error
 

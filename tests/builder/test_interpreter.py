@@ -162,6 +162,14 @@ def test_a_program_that_fails_is_shown_with_its_words(tmp_path: Path):
     assert "libpython3.so: cannot open" in caught.value.details
 
 
+def test_a_program_that_repeats_its_arguments_does_not_show_our_source(tmp_path: Path):
+    """What another program complains of is its own words."""
+    other = script(tmp_path / "python", 'echo "unknown: $*" >&2; exit 2')
+    with pytest.raises(InterpreterError) as caught:
+        observe_interpreter(other)
+    assert caught.value.details == "unknown: -I -\n"
+
+
 def test_a_file_that_is_no_program_is_reported(tmp_path: Path):
     """A file that may be executed and cannot be is the user's to correct, not our bug."""
     file = tmp_path / "python"

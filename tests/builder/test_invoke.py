@@ -112,7 +112,7 @@ def test_an_event_is_a_file_stdin_or_text(tmp_path):
     assert read_event(long, io.BytesIO()) == long.encode()
 
 
-@pytest.mark.parametrize("text", ["", "missing.json", "{", ".", "/", "x" * 5000, "[" * 50_000])
+@pytest.mark.parametrize("text", ["missing.json", "{", ".", "/", "x" * 5000, "[" * 50_000])
 def test_what_is_neither_file_nor_json_is_refused(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SourceError, match="is no JSON" if text[:1] in ("{", "[") else "neither a file nor JSON"):
@@ -137,6 +137,7 @@ def test_an_event_above_the_platforms_limit_is_refused_before_it_is_sent(tmp_pat
         ("empty.json", "empty.json holds nothing", "the least is {}"),
         ("-", "stdin holds nothing", "the least is {}"),
         (".", "is neither a file nor JSON", "It is a folder"),
+        ("", "it is an empty text", "Give a file"),
     ],
 )
 def test_what_is_wrong_with_an_event_is_told(given, words, hint, tmp_path, monkeypatch):
