@@ -6,7 +6,8 @@ the next one, or for taking a response off our hands. A refused client gets its 
 with deaf ears: closing at once would reset the connection under the response.
 
 Why no asyncio streams or protocols: most requests are one read, one call of the handler and one write, and that is all
-that is done for them here. It knows no Lambda.
+that is done for them here. It knows no Lambda. It is one class, and long, because its halves ask for each other's state
+with each request: what is split would be called.
 """
 
 from __future__ import annotations
@@ -289,33 +290,34 @@ class Connection:
             self._advancing = False
 
     def _on_request(self, request: Request) -> None:
+        if not self._arriving:
+            self._server.handler.on_request(self._take_up(request), request)
+            return
+        self._arriving = False
+        self._keep_alive = request.keep_alive
+        self._cut = request.oversize
+        if self._call is not None:
+            self._server.handler.on_request(self._call, request)
+
+    def _on_part(self, part: Begin | Piece) -> None:
+        handler = self._server.handler
+        if isinstance(part, Begin):
+            self._arriving = True
+            call = self._take_up(part.request)  # how long a body in pieces may take is the handler's to say
+            if handler.on_begin is not None:
+                handler.on_begin(call, part.request)
+        elif self._call is not None and handler.on_piece is not None:
+            handler.on_piece(self._call, part.data)
+
+    def _take_up(self, request: Request) -> int:
+        """A request is here, or its head: the call that it becomes."""
         self._begun = False
         self._deadline = _NEVER
         self._keep_alive = request.keep_alive
         self._modern = request.modern
         self._method = request.method
-        if self._arriving:
-            self._arriving = False
-            self._cut = request.oversize
-            call = self._call
-        else:
-            self._call = call = self._server.number(self)
-        if call is not None:
-            self._server.handler.on_request(call, request)
-
-    def _on_part(self, part: Begin | Piece) -> None:
-        handler = self._server.handler
-        if isinstance(part, Begin):
-            self._deadline = _NEVER  # how long a body that comes in pieces may take is the handler's to say
-            self._arriving = True
-            self._keep_alive = part.request.keep_alive
-            self._modern = part.request.modern
-            self._method = part.request.method
-            self._call = call = self._server.number(self)
-            if handler.on_begin is not None:
-                handler.on_begin(call, part.request)
-        elif self._call is not None and handler.on_piece is not None:
-            handler.on_piece(self._call, part.data)
+        self._call = call = self._server.number(self)
+        return call
 
     def _await_rest(self) -> None:
         """The request's deadline begins with its first byte and is not moved by the next ones."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,8 +30,9 @@ from .errors import (
     UsageError,
 )
 from .identifiers import Identifiers
-from .job import Job
+from .job import Job, render_unrun
 from .pool import Pool
+from .process import absolute_path
 from .sandbox import Sandbox
 from .values import Invocation, Outcome, Submission
 
@@ -332,22 +332,3 @@ def _check(submission: Submission) -> None:
     for name, text in zip(_TEXTS, (*texts, submission.content_type)):
         if text is not None and not invoke_api.is_header_value(text):
             raise UsageError(f"invoking: {name} {text[:80]!r} fits no header; give one line of Latin-1 text")
-
-
-def absolute_path(folder: str | None) -> str:
-    """A folder from the root, ours for None. `os.path`: pathlib costs an import at the container's start."""
-    return os.path.abspath(folder or os.getcwd())  # noqa: PTH100, PTH109 - see above
-
-
-def render_unrun(request_id: str, status: int, payload: bytes = b"") -> Outcome:
-    """The outcome of an invocation that no environment ever saw."""
-    return Outcome(
-        payload=payload,
-        status=status,
-        function_error="Unhandled",
-        log=b"",
-        duration_ms=0.0,
-        init_ms=None,
-        max_memory_mb=0,
-        request_id=request_id,
-    )

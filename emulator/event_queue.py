@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Callable
 from . import limits, variables
 from .asynchronous import GiveUp, QueuedEvent, Retry, decide, render_record
 from .destination import deliver
-from .engine import render_unrun
 from .errors import ClosedError, TooManyRequestsError
+from .job import render_unrun
 
 if TYPE_CHECKING:
     from .asynchronous import EventOptions

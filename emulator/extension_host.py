@@ -11,7 +11,8 @@ extensions, so that the life cycle knows nothing of them:
     Terminate   the runtime first, then the extensions, within the platform's time for it
 
 What a call means in which state is `extensions`', what it looks like `extensions_api`'s. Loaded for environments with a
-folder of extensions, and with the first call of an internal one.
+folder of extensions, and with the first call of an internal one. Long, because all of it is about one phase and one
+roster.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""HTTP/1.1 as both ports read it, without IO: bytes in, requests out. `http1_response` is the other half.
+"""HTTP/1.1 as both ports read it, without IO: bytes in, requests out.
+
+`http1_head` reads what stands before a body; what we answer is `http1_response`'s.
 
 Why our own: the standard library's server is a thread per connection and forgiving where a proxy in front of it may
 be strict, and that disagreement is how requests are smuggled. This one accepts a subset and refuses everything else:
@@ -21,26 +23,18 @@ from typing import TYPE_CHECKING, NamedTuple, Union, cast
 
 from . import limits
 from .errors import ProtocolError
+from .http1_head import HeadReader, parse_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
-# RFC 9110 5.6.2 (token), RFC 9112 3 (request-line). The target is visible ASCII: a space or a control
-# character would split it.
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) (/[\x21-\x7e]*) HTTP/1\.([01])")
-_HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_DIGITS = re.compile(r"[0-9]{1,15}")
+    from .http1_head import Fields, Head
+
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,12})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
 _CHUNK_LINE_LIMIT_BYTES = 256
 
 _CR = 13  # what an empty line begins with
-
-# Header sections that a connection remembers, and up to which size.
-_FIELDS_KEPT = 8
-_FIELDS_KEPT_BYTES = 1024
-_TARGET_KEPT_BYTES = 64  # a longer one names something that is not asked for again: an invocation's id
 
 # A body of this size or more has its place made for it at once, so that it can be received there.
 _DIRECT_BYTES = 64 * 1024
@@ -104,25 +98,6 @@ CONTINUE = Continue()
 NEED_DATA = NeedData()
 
 
-class _Head(NamedTuple):
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    keep_alive: bool
-    modern: bool  # HTTP/1.1
-
-
-class _Fields(NamedTuple):
-    """What a header section says, apart from its request line."""
-
-    headers: Mapping[str, str]
-    keep_alive: bool
-    chunked: bool
-    size: int  # of the body, if it is not chunked
-    expects: bool  # 100 Continue
-    plain: bool  # neither chunks nor that
-
-
 class RequestParser:
     """The requests of one connection.
 
@@ -137,7 +112,7 @@ class RequestParser:
         self._streams = streams
         self._buffer = bytearray()
         self._searched = 0  # bytes of the buffer known not to end a head
-        self._head: _Head | None = None
+        self._head: Head | None = None
         self._expecting = False  # the peer waits for 100 Continue
         self._chunked = False
         self._streaming = False
@@ -146,10 +121,8 @@ class RequestParser:
         self._body = bytearray()
         self._placed = -1  # of a body that has its place: bytes that are there
         self._size = 0
-        # A client's requests tend to have the same headers again and again. Of HTTP/1.1, by section.
-        self._known: dict[bytes, _Fields] = {}
-        self._last: tuple[bytes, _Head, _Fields] | None = None  # the same for the whole of the head before
-        self._bare: tuple[bytes, Request | None] = (b"", None)  # and for the last request without a body
+        self._read_head = HeadReader().read
+        self._bare: tuple[bytes, Request | None] = (b"", None)  # the last request without a body: most are alike
         self.between = True
         """Nothing of a request is here."""
 
@@ -193,7 +166,7 @@ class RequestParser:
                 return self._bare[1]
             end = data.find(b"\r\n\r\n")
             if 0 < end <= self._bounds.head_bytes and data[0] != _CR:
-                head, fields = self._understand(data[:end])
+                head, fields = self._read_head(data[:end])
                 size = len(data) - end - 4
                 if size == fields.size and fields.plain and size <= self._bounds.body_bytes:
                     method, target, headers, keep_alive, modern = head
@@ -227,13 +200,13 @@ class RequestParser:
                 return CONTINUE
         return self._parse_chunked() if self._chunked else self._parse_sized()
 
-    def _begin(self, head: _Head, streams: Callable[[Request], bool]) -> None:
+    def _begin(self, head: Head, streams: Callable[[Request], bool]) -> None:
         request = Request(head.method, head.target, head.headers, b"", 0, head.keep_alive, modern=head.modern)
         self._streaming = streams(request)
         if self._streaming:
             self._begun = Begin(request)
 
-    def _parse_head(self) -> _Head | None:
+    def _parse_head(self) -> Head | None:
         buffer = self._buffer
         if not buffer:
             return None
@@ -251,33 +224,11 @@ class RequestParser:
         raw = bytes(buffer[:end])
         del buffer[: end + 4]
         self._searched = 0
-        head, fields = self._understand(raw)
+        head, fields = self._read_head(raw)
         self._frame_body(fields)
         return head
 
-    def _understand(self, raw: bytes) -> tuple[_Head, _Fields]:
-        last = self._last
-        if last is not None and last[0] == raw:
-            return last[1], last[2]
-        line, _, section = raw.partition(b"\r\n")
-        match = _REQUEST_LINE.fullmatch(line)
-        if match is None:
-            raise ProtocolError(f"reading a request line: found {line[:80]!r}; send METHOD /path HTTP/1.1")
-        modern = match[3] == b"1"
-        fields = self._known.get(section) if modern else None
-        if fields is None:
-            fields = _parse_fields(section, modern=modern)
-            if len(self._known) >= _FIELDS_KEPT:
-                self._known.clear()
-            if modern and len(section) <= _FIELDS_KEPT_BYTES:
-                self._known[section] = fields
-        method, target = match[1].decode("ascii"), match[2].decode("ascii")
-        head = _Head(method, target, fields.headers, fields.keep_alive, modern)
-        if method == "GET" or len(target) <= _TARGET_KEPT_BYTES:
-            self._last = (raw, head, fields)
-        return head, fields
-
-    def _frame_body(self, fields: _Fields) -> None:
+    def _frame_body(self, fields: Fields) -> None:
         size = fields.size
         self._size = 0
         self._streaming = False
@@ -383,7 +334,7 @@ class RequestParser:
             return NEED_DATA
         lines = bytes(buffer[:end]).split(b"\r\n")
         del buffer[: end + 4]
-        return self._finish(_parse_headers(lines))
+        return self._finish(parse_headers(lines))
 
     def _line(self, limit_bytes: int) -> bytes | None:
         end = self._buffer.find(b"\r\n", 0, limit_bytes + 2)
@@ -421,45 +372,3 @@ class RequestParser:
             trailers=trailers,
             modern=head.modern,
         )
-
-
-def _parse_fields(section: bytes, *, modern: bool) -> _Fields:
-    headers = _parse_headers(section.split(b"\r\n") if section else ())
-    if modern and ("host" not in headers or "," in headers["host"]):
-        raise ProtocolError(f"reading a request: found Host {headers.get('host')!r}; send exactly one (RFC 9112 3.2)")
-    connection = headers.get("connection", "").lower()
-    keep_alive = modern and "close" not in (option.strip() for option in connection.split(","))
-    chunked, size = _parse_framing(headers, modern=modern)
-    expect = headers.get("expect")
-    if expect is not None and expect.lower() != "100-continue":
-        raise ProtocolError(f"reading a request: Expect {expect[:40]!r}; only 100-continue is known", status=417)
-    expects = expect is not None and modern and (chunked or size > 0)
-    return _Fields(headers, keep_alive, chunked, size, expects, not chunked and not expects)
-
-
-def _parse_framing(headers: Mapping[str, str], *, modern: bool) -> tuple[bool, int]:
-    """How the body ends (RFC 9112 6.3): in chunks or not, and its size; whatever has two meanings is refused."""
-    coding, length = headers.get("transfer-encoding"), headers.get("content-length")
-    if coding is None:
-        if length is not None and _DIGITS.fullmatch(length) is None:
-            raise ProtocolError(f"reading a request: Content-Length {length[:40]!r}; send one decimal number")
-        return False, int(length or 0)
-    if length is not None or not modern:
-        raise ProtocolError(
-            "reading a request: Transfer-Encoding together with Content-Length or HTTP/1.0; send one framing"
-        )
-    if coding.lower() != "chunked":
-        raise ProtocolError(f"reading a request: Transfer-Encoding {coding!r}; only chunked is known", status=501)
-    return True, 0
-
-
-def _parse_headers(lines: Iterable[bytes]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for line in lines:
-        raw_name, colon, raw_value = line.partition(b":")
-        if not colon or _HEADER_NAME.fullmatch(raw_name) is None or _CONTROL.search(raw_value) is not None:
-            raise ProtocolError(f"reading a header: found {line[:80]!r}; send Name: value on one line")
-        name = raw_name.decode("ascii").lower()
-        value = raw_value.strip(b" \t").decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return headers

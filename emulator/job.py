@@ -53,3 +53,17 @@ class Job:
         """Read on."""
         if self.server is not None:
             self.server.resume_request(self.call)
+
+
+def render_unrun(request_id: str, status: int, payload: bytes = b"") -> Outcome:
+    """The outcome of an invocation that no environment ever saw."""
+    return Outcome(
+        payload=payload,
+        status=status,
+        function_error="Unhandled",
+        log=b"",
+        duration_ms=0.0,
+        init_ms=None,
+        max_memory_mb=0,
+        request_id=request_id,
+    )

@@ -180,3 +180,8 @@ def _advice(error: OSError | ValueError, program: str, cwd: str) -> str:
         "give a program that is there, by its path or by a name on PATH": True,
     }
     return next(advice for advice, applies in reasons.items() if applies)
+
+
+def absolute_path(folder: str | None) -> str:
+    """A folder from the root, ours for None. `os.path`: pathlib costs an import at the container's start."""
+    return os.path.abspath(folder or os.getcwd())  # noqa: PTH100, PTH109 - see above

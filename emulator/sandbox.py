@@ -8,7 +8,8 @@ knows neither callers' HTTP nor other environments: `engine` gives it invocation
 Its Runtime API listens on a loopback port of its own. That is what keeps one environment from answering for another:
 a request id is looked up only among the invocations that are here.
 
-What there is to tell goes to `reporter`.
+What there is to tell goes to `reporter`. The module is long because it is the one place where everything meets an
+environment: each of its functions is a line or two of another module's work.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import variables
-from .engine import absolute_path
 from .platform_events import InitReport
+from .process import absolute_path
 from .sandbox import Sandbox
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.asynchronous import Done, EventOptions, GiveUp, QueuedEvent, Retry, decide, is_json, render_record
-from emulator.engine import render_unrun
+from emulator.job import render_unrun
 from emulator.values import Outcome, Submission
 
 EVENT = QueuedEvent("id", Submission(b'{"a": 1}'), accepted_s=100.0)
