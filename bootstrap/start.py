@@ -113,13 +113,30 @@ def prepare_interpreter(settings: Settings) -> None:
 
 
 class _LastFinder:
-    """Asked for a module that nothing else has found; it may have been left out of the image, and then that is said."""
+    """Asked for a module that nothing else has found; it may have been left out of the image, and then that is said.
 
-    @staticmethod
-    def find_spec(name: str, path: "Sequence[str] | None" = None, _: object = None) -> None:
-        from .trimmed import explain_import  # noqa: PLC0415  only imports that fail pay for it
+    Many imports fail at every start, of what a package can do without: few of names that the list begins with.
+    """
 
-        explain_import(name, path, sys._getframe(1))  # noqa: SLF001  how others tell an import from a question
+    names: "bytes | None" = None  # the first line of the list, once an import failed
+
+    @classmethod
+    def find_spec(cls, name: str, path: "Sequence[str] | None" = None, _: object = None) -> None:
+        if cls.names is None:
+            cls.names = _first_line(f"{__file__.rpartition('/')[0].rpartition('/')[0]}/trimmed.txt")
+        if b" %b " % name.rpartition(".")[2].encode("utf-8", "replace") in cls.names:
+            from .trimmed import explain_import  # noqa: PLC0415  only imports that fail pay for it
+
+            explain_import(name, path, sys._getframe(1))  # noqa: SLF001  how others tell an import from a question
+
+
+def _first_line(path: str) -> bytes:
+    """The first line of a file, with a space for its end; nothing when there is none to read."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  pathlib is not loaded at start
+            return file.readline().replace(b"\n", b" ")
+    except OSError:
+        return b""
 
 
 def connect(settings: Settings, *, silence_limit_s: int = SILENCE_LIMIT_S) -> RuntimeApi:

@@ -1,10 +1,12 @@
 """What was left out of the image when it was built: says so where it is missed.
 
-Loaded with the first import that fails, or the first failure that may be about a missing file, and by nothing else.
+Loaded with the first import that fails of a name that the list begins with, or the first failure that may be about a
+missing file, and by nothing else.
 `trimmed.txt` beside this package lists what the builder left out, grouped by reason; without that file nothing here has
 an effect. Never finds a module: an import that would fail fails as it would have, of the same class, with the same
 attributes, and with the same first words; only the message goes on.
 
+    : NAME NAME                    first: last names of all modules that may be meant; `start` reads no more
     =REASON                        begins a group
     opt/python/pandas/tests/       a folder of which nothing is there, or a file; relative to the image's root
 
@@ -35,24 +37,23 @@ _OF_FROM_IMPORT = ("_call_with_frames_removed", "_handle_fromlist")
 class Trimmed:
     """The list of one image: `text` is its content, `root` where the image's files are ("" in a container)."""
 
-    __slots__ = ("_covered", "_names", "root", "text")
+    __slots__ = ("_lines", "root", "text")
 
     def __init__(self, text: str, root: str) -> None:
         self.text = f"\n{text}\n"
         self.root = root
-        self._names: set[str] = set()  # of modules that have lines of their own, once one is looked for
-        self._covered: dict[str, bool] = {}  # whether all below a folder was left out
+        self._lines = frozenset(text.split("\n")) - {""}
 
     def find(self, path: str) -> "str | None":
         """The entry that covers the absolute path, a file or a folder above it; None when it was not left out."""
         if not path.startswith(self.root + "/"):
             return None
         relative = path[len(self.root) + 1 :]
-        if f"\n{relative}\n" in self.text:
+        if relative in self._lines:
             return relative
         end = relative.rfind("/")
         while end >= 0:
-            if f"\n{relative[: end + 1]}\n" in self.text:
+            if relative[: end + 1] in self._lines:
                 return relative[: end + 1]
             end = relative.rfind("/", 0, end)
         return None
@@ -60,12 +61,7 @@ class Trimmed:
     def find_module(self, name: str, folders: "Iterable[str]") -> "str | None":
         """The entry of a module that is looked for in these folders."""
         last = name.rpartition(".")[2]
-        # Many imports fail at every start, of what a package can do without: most are of names that no line has.
-        self._names = self._names or _names_in(self.text)
-        is_named = last in self._names
         for folder in folders:
-            if not (is_named or self._covers(folder)):
-                continue
             place = f"{folder}/{last}"
             for end in _MODULE_ENDS:
                 entry = self.find(place + end)
@@ -76,12 +72,6 @@ class Trimmed:
                 if entry is not None:
                     return entry
         return None
-
-    def _covers(self, folder: str) -> bool:
-        known = self._covered.get(folder)
-        if known is None:
-            known = self._covered[folder] = self.find(f"{folder}/") is not None
-        return known
 
     def find_library(self, name: str) -> "str | None":
         """The entry of a shared library of that file name, in whatever folder."""
@@ -106,16 +96,6 @@ class Trimmed:
             return None
         entry = self.text[begin : self.text.index("\n", begin)]
         return entry if entry.endswith(".so") else None
-
-
-def _names_in(text: str) -> "set[str]":
-    """The last names of all modules that may be meant by a line, before their first dot."""
-    names = {"\n"}  # never empty
-    for line in text.split("\n"):
-        above, _, last = line.rstrip("/").rpartition("/")
-        stem = last.partition(".")[0]
-        names.add(above.rpartition("/")[2] if stem == "__init__" else stem)
-    return names
 
 
 def short_name(entry: str) -> str:

@@ -7,12 +7,15 @@ import nothing from here: the form is written down there.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import cache
 
 from builder.plan import RUNTIME, How, Plan, PlannedFile
 
 PATH = f"{RUNTIME}/trimmed.txt"
+NAMES = ": "  # how the first line begins
+_MODULE_ENDS = (".py", ".so")
 
 
 def with_left_out(plan: Plan) -> Plan:
@@ -31,7 +34,7 @@ def with_left_out(plan: Plan) -> Plan:
 
 
 def render_left_out(kept: Iterable[str], dropped: Mapping[str, str]) -> str:
-    """The list: a line `=REASON` for each group, then its entries, folders with a slash at the end."""
+    """The list: the names of its modules, then a line `=REASON` and entries for each group, folders with a slash."""
     present = {above for folder in {_folder(path) for path in kept} for above in _folders(folder)}
     reasons: dict[str, set[str]] = defaultdict(set)
     for folder, why in {(_folder(path), why) for path, why in dropped.items()}:
@@ -46,7 +49,27 @@ def render_left_out(kept: Iterable[str], dropped: Mapping[str, str]) -> str:
     groups: dict[str, set[str]] = defaultdict(set)
     for path, why in dropped.items():
         groups[_line(why)].add(_line(whole(_folder(path)) or path))
-    return "".join(f"={why}\n" + "".join(f"{entry}\n" for entry in sorted(groups[why])) for why in sorted(groups))
+    first = f"{NAMES}{' '.join(sorted(_module_names(dropped, present)))}\n"
+    return first + "".join(
+        f"={why}\n" + "".join(f"{entry}\n" for entry in sorted(groups[why])) for why in sorted(groups)
+    )
+
+
+def _module_names(dropped: Iterable[str], present: AbstractSet[str]) -> set[str]:
+    """The last names of all dropped modules and packages that an import can look for; `present` are the folders kept.
+
+    Nobody looks into a package that is gone itself, but perhaps into another folder that is gone: an entry of the path.
+    """
+    files = [path for path in dropped if path.endswith(_MODULE_ENDS)]
+    packages = {f"{_folder(path)}/" for path in files if path.endswith("/__init__.py")}
+    places = [*{above for folder in {_folder(path) for path in files} for above in _folders(folder)} - present]
+    places += [path for path in files if not path.endswith("/__init__.py")]
+    names = set()
+    for place in places:
+        folder, _, last = place.removesuffix("/").rpartition("/")
+        if f"{folder}/" in present or f"{folder}/" not in packages:
+            names.add(last.partition(".")[0])
+    return {name for name in names if name.isidentifier()}
 
 
 def parse_left_out(text: str) -> dict[str, str]:
@@ -56,7 +79,7 @@ def parse_left_out(text: str) -> dict[str, str]:
     for line in text.splitlines():
         if line.startswith("="):
             why = line[1:]
-        elif line:
+        elif line and not line.startswith(NAMES):
             found[line] = why
     return found
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from builder.cache import Cache, key_of
 from builder.elf import Tree, read_elf
 from builder.errors import OutputError
+from builder.left_out import NAMES
 from builder.left_out import PATH as LEFT_OUT
 from builder.oci import Entry, Image, write_zip
 from builder.plan import LANG, PACKAGES, RUNTIME, TASK, Plan
@@ -131,7 +132,7 @@ def _content(path: str, file: Path) -> bytes | Path:
 
 def placed_list(text: str) -> str:
     """What was left out, by the places in the package; without what is for images only."""
-    lines = (line if line.startswith("=") else place_in_package(line) for line in text.splitlines())
+    lines = (line if line.startswith(("=", NAMES)) else place_in_package(line) for line in text.splitlines())
     return "".join(f"{line}\n" for line in lines if line)
 
 

@@ -48,8 +48,8 @@ def image(tmp_path):
     packages = write_function(tmp_path / "opt/python", pkg__here="x = 1", nspkg__a="")
     (packages / "pkg/__init__.py").touch()
 
-    def make(code: str, listed: str):
-        (tmp_path / "var/runtime/trimmed.txt").write_text(listed)
+    def make(code: str, listed: str, names: str = "gone whole"):
+        (tmp_path / "var/runtime/trimmed.txt").write_text(f": {names}\n{listed}")
         task = write_function(tmp_path / "var/task", app=code)
 
         def run(python: str, *events: object):
@@ -94,6 +94,23 @@ def test_an_import_of_a_trimmed_module_says_so(image, python) -> None:
         assert (kind, of) == ("ImportError", "pkg")
         assert message.startswith("cannot import name 'gone' from 'pkg' (")
         assert message.endswith(f"/opt/python/pkg/__init__.py): {gone}")
+
+
+def test_of_the_list_only_the_names_are_read_when_a_module_was_never_there(image, python) -> None:
+    """What tells about the list is not loaded for a name that the first line lacks, of whatever characters."""
+    code = """
+import sys
+for name in ("never", "pkg.never", chr(0xDCE9), "pkg."):
+    try:
+        __import__(name)
+    except ImportError:
+        pass
+def handler(event, context):
+    return "_lambda_runtime.trimmed" in sys.modules
+"""
+    listed = "=nothing imports it\nopt/python/never.py\n"
+    assert answer_of(image(code, listed)(python, {})) is False
+    assert answer_of(image(code, listed, "gone never whole")(python, {})) is True
 
 
 def test_whoever_only_asks_gets_the_usual_answer(image, python) -> None:
@@ -207,7 +224,7 @@ def test_a_list_is_searched_by_file_folder_and_extension() -> None:
     ],
 )
 def test_a_module_is_found_by_the_line_that_covers_it(line: str, name: str, folder: str, *, is_found: bool):
-    """Its own, or one of a folder above; names that no line has are told from these at once."""
+    """Its own, or one of a folder above."""
     trimmed = Trimmed(f"=why\n{line}\n", "/root")
     assert trimmed.find_module(name, [f"/root/{folder}".rstrip("/")]) == (line if is_found else None)
     assert trimmed.find_module("nt", [f"/root/{folder}".rstrip("/")]) == (

@@ -58,9 +58,10 @@ PLAN = Plan((), "amd64", "python3.11", "app.handler", {})
 
 def test_the_list_of_what_was_left_out_names_places_in_the_package():
     """Folders too; what is for an image only is no entry."""
+    names = ": a asyncio b\n"
     told = "=why\nvar/lang/lib/python3.13/asyncio/\nopt/python/a.py\nvar/task/b.py\netc/passwd\nlib/libx.so.1\n"
     placed = "=why\n.firkin/lib/python3.13/asyncio/\n.firkin/python/a.py\nb.py\n.firkin/libs/libx.so.1\n"
-    assert placed_list(told) == placed
+    assert placed_list(names + told) == names + placed
 
 
 def test_a_kept_base_is_no_package(image, cache):
