@@ -29,6 +29,11 @@ _VERSION = re.compile(r"(?P<minor>\d+\.\d+)(?:\.\d+)?(?:a|b|rc)?\d*")
 ARCHITECTURES: Mapping[str, str] = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
+def this_platform() -> str:
+    """What runs here, and is meant where an image is for several platforms and none was asked for."""
+    return f"linux/{ARCHITECTURES.get(platform.machine(), 'amd64')}"
+
+
 @dataclass(frozen=True, slots=True)
 class Interpreter:
     """A CPython on this machine, or in a base unpacked here. `version` is (major, minor).

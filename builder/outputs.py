@@ -15,10 +15,12 @@ from builder.cache import Cache
 from builder.disk import advice, disk
 from builder.errors import ImageError, OutputError
 from builder.image_names import split_local
+from builder.interpreter import this_platform
 from builder.oci import (
     DiskError,
     Image,
     OCIError,
+    Platform,
     Reference,
     TargetError,
     UsageError,
@@ -221,10 +223,14 @@ def _load(image: Image, reference: str, cache: Cache) -> None:
         load(archive, reference, ids={str(image.config_descriptor.digest), str(image.digest)})
 
 
-def open_image(text: str) -> Image:
-    """The image that `oci:DIR` or `tar:FILE` names. Raises SourceError for another form, ImageError for a bad image."""
+def open_image(text: str, platform: str | None = None) -> Image:
+    """The image that `oci:DIR` or `tar:FILE` names; of several platforms' the one asked for, else this machine's.
+
+    Raises SourceError for another form, ImageError for a bad image.
+    """
     kind, place = split_local(text)
+    wanted = Platform.parse(platform or this_platform())
     try:
-        return read_layout(place) if kind == "oci" else read_archive(place)
+        return read_layout(place, platform=wanted) if kind == "oci" else read_archive(place, platform=wanted)
     except OCIError as error:
         raise ImageError(f"reading {text}: {error}", hint="Build or fetch the image again.") from error

@@ -5,7 +5,6 @@ the bytes it was, what was a plain tar (`docker save`) is compressed as our own 
 against its digest on the way. Never looks into a layer.
 """
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from builder.cache import ELSEWHERE, Cache, key_of, mark_used
 from builder.console import Console
 from builder.disk import advice, disk
 from builder.errors import BaseError, OutputError
-from builder.interpreter import ARCHITECTURES
+from builder.interpreter import this_platform
 from builder.layer_records import parse_layer, render_layer
 from builder.oci import (
     BlobError,
@@ -97,7 +96,7 @@ def _from_registry(asked: Asked, cache: Cache, console: Console, environment: Ma
 
     pulled = pull_image(
         asked.name.target,
-        asked.platform or f"linux/{ARCHITECTURES.get(platform.machine(), 'amd64')}",
+        asked.platform or this_platform(),
         Fetching(cache, console, environment, insecure=asked.insecure, offline=asked.offline),
     )
     if asked.platform is None or "@" not in asked.name.target:

@@ -65,7 +65,7 @@ def observe_base(
     try:
         tree = unpacked_base(image, cache)
     except ImageError as error:
-        raise BaseError(f"reading the base {asked.name}: {error}", hint="Take another base.") from error
+        raise BaseError(f"reading the base {asked.name}: {error.__cause__}", hint="Take another base.") from error
     found = _found(asked.name, image, tree, python, cache)
     if ARCHITECTURES[found.machine] != image.config.architecture:
         raise BaseError(

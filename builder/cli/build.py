@@ -132,7 +132,7 @@ def _check(config: "Config", given: str, cache: "Cache", console: "Console") -> 
     from builder.outputs import open_image
     from builder.prepare import prepare
 
-    image = open_image(given)
+    image = open_image(given, config.platform)
     prepared = prepare(config, cache, console, environment=os.environ)
     built = assemble_prepared(prepared, cache, console).image
     check_same(built, image, name=given)

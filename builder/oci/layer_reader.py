@@ -41,8 +41,8 @@ class Budget:
         self.entries += 1
         if self.entries > self._limits.max_entries:
             raise LimitError(
-                f"unpacking an image: more than {self._limits.max_entries} files and folders; "
-                f"raise max_entries if you trust it"
+                f"reading its layers: more than {self._limits.max_entries:,} files and folders, "
+                f"which no image of use has; take another"
             )
 
     def spend_bytes(self, count: int) -> None:
@@ -50,8 +50,8 @@ class Budget:
         self.bytes += count
         if self.bytes > self._limits.max_bytes:
             raise LimitError(
-                f"unpacking an image: more than {self._limits.max_bytes} bytes uncompressed; "
-                f"raise max_bytes if you trust it"
+                f"reading its layers: more than {self._limits.max_bytes:,} bytes uncompressed, "
+                f"which no image of use has; take another"
             )
 
 

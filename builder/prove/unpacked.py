@@ -77,9 +77,9 @@ def _unpack(image: Image, folder: Path, watch: Watch | None = None) -> None:
         unpack(image, folder, watch=watch)
     except DiskError as error:
         hint = advice(error.errno, elsewhere=ELSEWHERE) or "Nothing was left half-written."
-        raise OutputError(f"unpacking the image: {error}", hint=hint) from error
+        raise OutputError(str(error), hint=hint) from error
     except OCIError as error:
-        raise ImageError(f"unpacking the image: {error}", hint="Build or fetch the image again.") from error
+        raise ImageError(f"reading the image: {error}", hint="Build or fetch the image again.") from error
 
 
 def complete(layers: Iterable[Path], root: Path, *, place: Callable[[str, str], object]) -> Path:
