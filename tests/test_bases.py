@@ -371,6 +371,7 @@ def test_a_base_that_attacks_this_machine_is_refused(build, function, tmp_path, 
     base = hostile_layout(tmp_path / "base.tar", name, kind, target)
     done = build(function(), "--base", f"tar:{base}", "-o", f"oci:{tmp_path}/out", cache=tmp_path / "cache")
     assert (done.code, "reading the base tar:" in done.err) == (15, True), done.err
+    assert "reading the image" not in done.err, "what was being done is said once"
     assert not list(tmp_path.rglob("evil"))
     assert not list(tmp_path.rglob("shadow"))
 
@@ -439,13 +440,21 @@ def by_buildah(request: pytest.FixtureRequest, base: Path, folder: Path) -> Path
 
 
 def test_a_base_is_the_same_wherever_it_comes_from(build, base, function, elsewhere_base, tmp_path):
-    """Docker, a registry, buildah and skopeo hand it on: the same files under ours, proven."""
+    """Docker, a registry, buildah and skopeo hand it on: the same files under ours, or, flattened and trimmed, in ours."""
     name, options = elsewhere_base
-    done = build(function(), "--base", name, *options, "-o", f"oci:{tmp_path}/out")
-    image = built(done, tmp_path / "out")
+    source = function()
+    image = built(
+        build(source, "--base", name, *options, "--no-prove", "-o", f"oci:{tmp_path}/out"), tmp_path / "out"
+    )
+    done = build(source, "--base", name, *options, "--flatten", "--trim", "reachable", "-o", f"oci:{tmp_path}/flat")
+    flat = built(done, tmp_path / "flat")
     if name.startswith("docker:"):
         subprocess.run(["docker", "rmi", name.removeprefix("docker:")], capture_output=True, check=False)
-    assert "proven" in done.err
+    assert "proven: 1 event" in done.err
+    assert flat.config.entrypoint[0].startswith("/var/lang/bin/python3")
+    # What is taken out of the base and what stays out of it do not depend on whose hands it was in.
+    same = build(source, "--base", f"oci:{base}", "--flatten", "--no-prove", "-o", f"oci:{tmp_path}/same")
+    assert flat.layers == built(same, tmp_path / "same").layers
     assert image.layers[0].diff_id == read_layout(base).layers[0].diff_id
     assert image.config.labels["vendor"] == "example"
     if "committed" in name:
