@@ -61,7 +61,7 @@ def debian_tree(architecture: str) -> Path:
             check=True, capture_output=True, text=True, timeout=LIMIT_S,
         )  # fmt: skip
 
-    return made(f"debian-{architecture}", make)
+    return made(f"debian-{architecture}-dpkg", make)
 
 
 def debian_base(architecture: str) -> Path:
@@ -70,7 +70,7 @@ def debian_base(architecture: str) -> Path:
     labels = {"vendor": "example", "org.opencontainers.image.title": "a base"}
     env = {"PATH": PATH, "LANG": "C.UTF-8", "GPG_KEY": "0"}
     return made(
-        f"debian-{architecture}-image",
+        f"debian-{architecture}-dpkg-image",
         lambda layout: write_base(layout, entries_of(tree), architecture=architecture, labels=labels, env=env),
     )
 

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from builder.oci import Entry, Image, Platform, read_layout, unpack, write_archive, write_index_layout
 from builder.prove import NATIVE, runner_of
@@ -95,8 +97,9 @@ def test_a_flattened_base_gives_its_python_and_what_that_needs_also_as_a_package
     """
     source = function(SEES)
     done = build(
-        source, "--base", f"oci:{base}", "--flatten", "-o", f"oci:{tmp_path}/out", "-o", f"zip:{tmp_path}/out.zip", "-v"
-    )
+        source, "--base", f"oci:{base}", "--flatten", "-v", "--sbom", tmp_path / "sbom.json",
+        "-o", f"oci:{tmp_path}/out", "-o", f"zip:{tmp_path}/out.zip",
+    )  # fmt: skip
     image = built(done, tmp_path / "out")
     assert "proven: 1 event" in done.err
     assert "proven as a zip too, in a" in done.err
@@ -112,6 +115,22 @@ def test_a_flattened_base_gives_its_python_and_what_that_needs_also_as_a_package
         zipped = set(package.namelist())
         assert package.getinfo("bootstrap").external_attr >> 16 & 0o777 == 0o755
     assert {"bootstrap", "app.py", ".firkin/bin/python3.11.bin", ".firkin/libs/libc.so.6"} <= zipped
+    check_sbom_of_flattened(tmp_path / "sbom.json")
+
+
+def check_sbom_of_flattened(file: Path) -> None:
+    """Valid by the schema; the base by its digest, its libraries by their Debian packages, and none that stayed."""
+    text = file.read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    parts = {part["name"]: part for part in json.loads(text)["components"]}
+    assert parts["base"]["version"].startswith("sha256:")
+    assert parts["libc.so.6"]["purl"].startswith("pkg:deb/linux/libc6@2."), "the base has no os-release"
+    assert parts["cpython"]["version"].startswith("3.11.")
+    libraries = {
+        name: part for name, part in parts.items() if {"name": "firkin:kind", "value": "library"} in part["properties"]
+    }
+    assert all(part["purl"].startswith("pkg:deb/") and part["hashes"] for part in libraries.values())
+    assert not {"dpkg", "tzdata", "bash"} & parts.keys()
 
 
 def test_a_base_without_python_is_refused_with_what_was_looked_for(build, function, tmp_path):
@@ -440,12 +459,10 @@ def by_buildah(request: pytest.FixtureRequest, base: Path, folder: Path) -> Path
 
 
 def test_a_base_is_the_same_wherever_it_comes_from(build, base, function, elsewhere_base, tmp_path):
-    """Docker, a registry, buildah and skopeo hand it on: the same files under ours, or, flattened and trimmed, in ours."""
+    """Docker, a registry, buildah and skopeo hand it on: the same files under ours, or in ours when flattened."""
     name, options = elsewhere_base
     source = function()
-    image = built(
-        build(source, "--base", name, *options, "--no-prove", "-o", f"oci:{tmp_path}/out"), tmp_path / "out"
-    )
+    image = built(build(source, "--base", name, *options, "--no-prove", "-o", f"oci:{tmp_path}/out"), tmp_path / "out")
     done = build(source, "--base", name, *options, "--flatten", "--trim", "reachable", "-o", f"oci:{tmp_path}/flat")
     flat = built(done, tmp_path / "flat")
     if name.startswith("docker:"):
