@@ -18,8 +18,8 @@ from builder.image_names import ENGINE, is_local
 from builder.left_out import PATH, parse_left_out
 from builder.listing import list_files
 from builder.oci import Image
-from builder.plan import HISTORY, LANG, How, Plan, is_alone
-from builder.trace import module_name, short_name
+from builder.plan import HISTORY, LANG, How, Plan, is_alone, short_name
+from builder.trace import module_name
 from builder.trim.rules import BY_DROP
 
 MAX_STEPS = 50  # of a chain; longer is a circle

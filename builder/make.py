@@ -81,7 +81,14 @@ def _package(prepared: Prepared, assembled: Assembled, cache: Cache, console: Co
     if prepared.config.prove:
         from builder.prove.package import prove_package
 
-        proof = prove_package(package, prepared.events, cache, handler=plan.handler, architecture=plan.architecture)
+        proof = prove_package(
+            package,
+            prepared.events,
+            cache,
+            handler=plan.handler,
+            architecture=plan.architecture,
+            watch=console.at_event,
+        )
         if proof is None:
             console.warn("the zip is not proven: this machine has no sandbox in which it could lie at /var/task")
         else:

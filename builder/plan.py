@@ -17,6 +17,7 @@ LANG = "var/lang"
 RUNTIME = "var/runtime"
 PACKAGES = "opt/python"
 TASK = "var/task"
+_STDLIB_DEPTH = 4  # of what is in var/lang/lib/python3.11
 SCRIPT = f"{RUNTIME}/bootstrap/__main__.py"
 
 HISTORY = "firkin: "  # what the history of each of our layers begins with
@@ -175,6 +176,18 @@ def script_bytecode(script: PlannedFile) -> PlannedFile:
 
 def _compiled(file: PlannedFile, path: str, why: str) -> PlannedFile:
     return replace(file, path=path, how=How.BYTECODE, mode=0o644, why=why)
+
+
+def short_name(path: str) -> str:
+    """A path of an image as the patterns of `keep` may name it: relative to the folder it was installed in.
+
+    `bootstrap/trimmed.py` has the same for its messages, as it imports nothing of the builder.
+    """
+    for folder in (PACKAGES, TASK):
+        if path.startswith(f"{folder}/"):
+            return path[len(folder) + 1 :]
+    parts = path.split("/", _STDLIB_DEPTH) if path.startswith(f"{LANG}/") else []
+    return parts[-1] if len(parts) > _STDLIB_DEPTH and parts[-2].startswith("python") else path
 
 
 def source_of(bytecode: str) -> str:

@@ -26,7 +26,7 @@ from builder.outputs import (
 )
 from builder.plan import Plan, PlannedLayer
 from builder.platforms import asked_reference, named_outputs, named_reference
-from builder.project import Event, check_folder, name_of, read_events
+from builder.project import Event, check_folder, name_of, read_events, unread_answers
 from builder.trim import Choice
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
 
             check_volatile(config.volatile, origin=config.origins.get("volatile") or "--volatile")
         events = tuple(read_events(config.source, config.events))
+        for line in unread_answers(config.source):
+            console.warn(line)
     with console.step("observe the base"):
         base = _base(config, cache, console, environment=environment)
         if base and base.kept and config.trim in _BY_REACH:

@@ -176,6 +176,21 @@ def read_events(source: Path, patterns: Iterable[str]) -> list[Event]:
     return [_read_event(file) for file in dict.fromkeys(files)]
 
 
+def unread_answers(source: Path) -> list[str]:
+    """What is wrong with expected answers that no event of `events/` finds, a line each."""
+    events = source / "events"
+    names = {file.name for file in events.glob("*.json")}
+    beside = sorted(file.name for file in (source / "expected").glob("*.json"))
+    inside = sorted(file.name for file in (events / "expected").glob("*.json"))
+    lines = [
+        f"expected/{name} is not read: the expected answer to events/{name} would be events/expected/{name}"
+        for name in beside
+        if name in names and name not in inside
+    ]
+    lines += [f"events/expected/{name} is not read: there is no events/{name}" for name in inside if name not in names]
+    return lines
+
+
 def _matching(source: Path, pattern: str) -> list[Path]:
     """The file of that name, else the files that match it as a pattern."""
     named = source / pattern

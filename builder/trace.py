@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from builder.errors import SourceError
 from builder.patterns import Patterns, exactly
-from builder.plan import LANG, PACKAGES, TASK, How, Plan, is_alone, source_of
+from builder.plan import How, Plan, is_alone, short_name, source_of
 
 _LINE = re.compile(r'\{"firkinTrace": ?"(?P<kind>module|file|library)", ?"name": ?(?P<name>"(?:[^"\\]|\\.)*")\}')
 
@@ -110,12 +110,3 @@ def module_name(path: str) -> str:
     if not _ENDS.search(path) or "__pycache__" in path:
         return ""
     return _ENDS.sub("", short_name(path).removeprefix("lib-dynload/")).replace("/", ".")
-
-
-def short_name(path: str) -> str:
-    """A path of an image as the patterns of `keep` may name it: relative to the folder it was installed in."""
-    for folder in (PACKAGES, TASK):
-        if path.startswith(f"{folder}/"):
-            return path[len(folder) + 1 :]
-    inside = re.match(rf"{LANG}/[^/]+/python[\d.]+/", path)
-    return path[inside.end() :] if inside else path

@@ -145,7 +145,7 @@ class Emulator:
             else:
                 self._retired.add(sandbox)
         if self._open and self._pool.grant_start(1):
-            self._run(self._new_sandbox(_RUNTIME_API_HOST, 0))
+            self._run(self._add_sandbox(_RUNTIME_API_HOST, 0))
 
     async def invoke(self, event: bytes, *, client_context: str | None = None, trace_id: str | None = None) -> Outcome:
         """Run one event and return what came of it, failures of the function included.
@@ -253,9 +253,15 @@ class Emulator:
         while self._open and self._pool.grant_start(len(self._queue) - patient):
             # With none left, the address that was asked for is free again.
             address = (_RUNTIME_API_HOST, 0) if len(self._pool) or self._pool.coming > 1 else self.settings.runtime_api
-            self._run(self._new_sandbox(*address))
+            self._run(self._add_sandbox(*address))
         if patient and self._pool.may_start and self._alarm is not None:
             self._alarm.set_by(now + _SOON_S)
+
+    async def _add_sandbox(self, host: str, port: int) -> None:
+        """Start one besides, of which nobody is told by an error if its program is gone."""
+        sandbox = await self._new_sandbox(host, port)
+        if sandbox.not_started is not None:
+            self._say(str(sandbox.not_started))
 
     async def _new_sandbox(self, host: str, port: int) -> Sandbox:
         """Start one that was granted, and let it work."""

@@ -405,12 +405,15 @@ _EXITED: Mapping[State, Callable[[Environment, Exited, float], Step]] = {
 
 
 def on_not_started(environment: Environment, message: str, now: float) -> Step:
-    """The process that `Spawn` asked for could not be started; `message` says why."""
+    """The process that `Spawn` asked for could not be started; `message` says why.
+
+    Whoever asked for the environment is told by its `not_started`, an invocation by its answer and a line.
+    """
     if environment.state is not State.STARTING:
         raise InternalError(f"a failed start in an environment that is {environment.state.value}")
     down = environment._replace(state=State.DOWN)
     if environment.invocation is None:
-        return Step(down, (_NO_TIMER, Note(f"Error: {message}")))
+        return Step(down, (_NO_TIMER,))
     return _failed(down, now, answers.invalid_entrypoint(environment.invocation.request_id, message), (), message)
 
 

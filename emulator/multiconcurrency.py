@@ -180,7 +180,7 @@ def _exited_init(environment: Environment, event: Exited, now: float) -> Step:
 def on_not_started(environment: Environment, message: str, now: float) -> Step:
     """The process that `Spawn` asked for could not be started; `message` says why."""
     if not environment.held:
-        return Step(environment._replace(state=State.DOWN), (_NO_TIMER, Note(f"Error: {message}")))
+        return Step(environment._replace(state=State.DOWN), (_NO_TIMER,))  # whoever asked is told by `not_started`
     return _fail_all(environment, lambda i: answers.invalid_entrypoint(i, message), now, message=message)
 
 

@@ -17,6 +17,7 @@ from builder.project import Event
 from builder.prove.foreign import NATIVE, runner_of
 from builder.prove.proof import Proof, prove_program
 from builder.prove.rootfs import Contents, Runnable, best_method, runnable_contents
+from builder.prove.runs import Watch
 from builder.prove.unpacked import FOLDER_MODE
 
 # What Lambda's provided runtimes set. Source: "Defined runtime environment variables".
@@ -33,8 +34,9 @@ IN_PLACE = "in place"
 
 
 def prove_package(
-    package: Path, events: Sequence[Event], cache: Cache, *, handler: str, architecture: str
-) -> Proof | None:
+    package: Path, events: Sequence[Event], cache: Cache, *,
+    handler: str, architecture: str, watch: Watch = lambda *_: None,
+) -> Proof | None:  # fmt: skip
     """Run the package with the events; None where this machine has no sandbox or no shell to do it in.
 
     Raises what `prove` raises.
@@ -59,7 +61,8 @@ def prove_package(
 
     stat = package.stat()
     name = key_of("package", str(package), stat.st_size, stat.st_mtime_ns)
-    return prove_program(prepare, events, cache, name=name, method=method, by="" if runner == NATIVE else runner)
+    by = "" if runner == NATIVE else runner
+    return prove_program(prepare, events, cache, name=name, method=method, by=by, watch=watch)
 
 
 def _shell_root(root: Path) -> Path:

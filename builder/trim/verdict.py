@@ -16,7 +16,7 @@ from builder.cache import Cache
 from builder.interpreter import Interpreter
 from builder.libraries import OPENED
 from builder.patterns import Patterns
-from builder.plan import LANG, PACKAGES, RUNTIME, TASK, How, Plan, PlannedFile, source_of
+from builder.plan import LANG, PACKAGES, RUNTIME, TASK, How, Plan, PlannedFile, short_name, source_of
 from builder.trace import Asked
 from builder.trim.distributions import find_distributions
 from builder.trim.facts_store import FactsStore, planned_paths
@@ -146,7 +146,7 @@ def _roots(paths: Iterable[str], choice: Choice, back: Mapping[str, str]) -> Ite
     for path in paths:
         if path in back:
             yield path, Cause(back[path])
-        elif keep.lines and any(keep.match(name) for name in _names_of(path)):
+        elif keep.lines and (keep.match(path) or keep.match(short_name(path))):
             yield path, Cause("asked for with keep")
 
 
@@ -159,15 +159,6 @@ def _used(files: Iterable[str], index: Index, used: Asked | None) -> Iterable[tu
         is_listed = not module and f"/{posixpath.dirname(path)}" in used.files
         if (module and module.name in used.modules) or f"/{path}" in used.files or is_listed:
             yield path, Cause("used by the sample events")
-
-
-def _names_of(path: str) -> tuple[str, ...]:
-    """What a pattern may call a file: its path in the image, or relative to the folder it is installed in."""
-    for folder in (TASK, PACKAGES, f"{LANG}/lib"):
-        if path.startswith(folder + "/"):
-            short = path[len(folder) + 1 :]
-            return (path, short.partition("/")[2] if folder.startswith(LANG) else short)
-    return (path,)
 
 
 @dataclass(slots=True)

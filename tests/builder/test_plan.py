@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootstrap.trimmed import short_name as named_in_message
 from builder.plan import (
     SCRIPT,
     How,
@@ -16,6 +17,7 @@ from builder.plan import (
     image_environment,
     make_layer,
     script_bytecode,
+    short_name,
     without,
 )
 
@@ -103,3 +105,22 @@ def test_an_image_starts_the_runtime_with_the_handler():
     assert plan.working_folder == "/var/task" == plan.environment["LAMBDA_TASK_ROOT"]
     assert plan.environment["LAMBDA_RUNTIME_DIR"] == "/var/runtime"
     assert "/var/lang/bin" in plan.environment["PATH"].split(":")
+
+
+@pytest.mark.parametrize(
+    ("path", "short"),
+    [
+        ("opt/python/a/b.py", "a/b.py"),
+        ("var/task/app.py", "app.py"),
+        ("var/lang/lib/python3.11/json/decoder.py", "json/decoder.py"),
+        ("var/lang/lib64/python3.9/lib-dynload/_x.so", "lib-dynload/_x.so"),
+        ("var/lang/lib/libpython3.11.so.1.0", "var/lang/lib/libpython3.11.so.1.0"),
+        ("lib/libm.so.6", "lib/libm.so.6"),
+        ("opt/pythonic", "opt/pythonic"),
+    ],
+)
+def test_what_keep_may_call_a_file_is_what_its_message_calls_it(path: str, short: str):
+    """The runtime's message names a pattern; it has the rule a second time, as it imports nothing of the builder."""
+    assert short_name(path) == short
+    if "libpython" not in path:  # nobody is told to keep it
+        assert named_in_message(path) == short

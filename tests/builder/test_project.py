@@ -19,6 +19,7 @@ from builder.project import (
     read_events,
     read_files,
     read_ignored,
+    unread_answers,
 )
 
 
@@ -309,3 +310,14 @@ def test_every_name_is_a_valid_reference(text: str):
     """Whatever the project is called, its image's name is one that registries take."""
     name = name_of(Path("/x"), {"project": {"name": text}})
     assert parse_reference(name) == (name, "latest")
+
+
+def test_an_expected_answer_that_no_event_finds_is_told(write):
+    """One beside `events/` in place of in it, and one whose name is misspelt; a folder of another use is not."""
+    files = {"events/a.json": "1", "events/b.json": "2", "events/expected/b.json": "2", "events/expected/B.json": "2",
+             "expected/a.json": "1", "expected/b.json": "1", "expected/profit.json": "0"}  # fmt: skip
+    assert unread_answers(write(files)) == [
+        "expected/a.json is not read: the expected answer to events/a.json would be events/expected/a.json",
+        "events/expected/B.json is not read: there is no events/B.json",
+    ]
+    assert unread_answers(write({"app.py": ""}, "none")) == []

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder.errors import SourceError
-from builder.plan import How, Plan, PlannedFile, PlannedLayer
-from builder.trace import Asked, additions, module_name, parse_trace, read_log, short_name
+from builder.plan import How, Plan, PlannedFile, PlannedLayer, short_name
+from builder.trace import Asked, additions, module_name, parse_trace, read_log
 
 STDLIB = "var/lang/lib/python3.11"
 DROPPED = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.server
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,15 @@ def test_what_could_not_be_delivered_is_said(target: str, settings: Callable) ->
     assert len(said) == 1
     assert f"delivering the record of a failed event to {target!r}: " in said[0]
     assert said[0].endswith("; the record is lost")
+
+
+def test_an_image_without_the_means_to_post_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trimming leaves `urllib.request` out where the function does without; a file can still be named."""
+    monkeypatch.setitem(sys.modules, "urllib.request", None)  # importing it raises ImportError
+    with pytest.raises(
+        OSError, match=r"posting to http://127\.0\.0\.1:9/: this image has no urllib.request; name a file: "
+    ):
+        asyncio.run(deliver("http://127.0.0.1:9/", b"{}"))
 
 
 def test_an_event_waits_for_an_environment(settings: Callable) -> None:

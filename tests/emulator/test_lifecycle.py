@@ -167,7 +167,7 @@ EXPECTED = {
         "next": "ready: init report init success, no timer",
         "init error": "broken: 202, timer 1",
         "exited": "down: no timer, init report init error",
-        "not started": "down: no timer, note",
+        "not started": "down: no timer",
         "timer": "stopping: init report init timeout, kill",
         "close": ENDED,
     },

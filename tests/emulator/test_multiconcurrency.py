@@ -100,7 +100,7 @@ ELSE = {
     "stream": BUG,
     "init error": "same: 403",
     "exited": BUG,
-    "not started": "down: no timer, note",
+    "not started": "down: no timer",
     "timer": "same",
     "out of memory": "same: kill",
     "close": "closed: no timer, terminate",
@@ -110,7 +110,7 @@ UNSEEN_TWO = f"announce, note, finish 502 {EXIT}, announce, note, finish 502 {EX
 GIVEN_UP = "closed: no timer, terminate" + ", finish 503 ServiceException" * 2
 UNSTARTED = f"down: no timer, announce, note, finish 502 {ENTRY}, announce, note, finish 502 {ENTRY}"
 EXPECTED = {
-    "down": {"invoke": "starting: spawn, timer 10", "not started": "same: no timer, note"},
+    "down": {"invoke": "starting: spawn, timer 10", "not started": "same: no timer"},
     "starting": {
         "invoke": "same",
         "next": "ready: init report init success, no timer",

@@ -416,10 +416,11 @@ def test_a_taken_port(program: Callable) -> None:
 
 
 def test_a_command_that_is_not_there() -> None:
-    """Exit code 3, and the message names it."""
+    """Exit code 3, and the message names it, once."""
     result = run_program("--port", "0", "--", "no-such-runtime")
-    assert result.returncode == 3
+    assert (result.returncode, result.stdout) == (3, "")
     assert result.stderr.startswith("emulator: starting the runtime 'no-such-runtime' in ")
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("arguments", [(), ("--",), ("--nothing-alike", "1", "--", "x")])
