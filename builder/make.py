@@ -15,6 +15,7 @@ from builder.outputs import parse_reference
 from builder.plan import Plan
 from builder.platforms import is_one_of_several
 from builder.prepare import Prepared, finished, prepare
+from builder.summary import advice_on_json
 from builder.trim import Choice
 
 if TYPE_CHECKING:
@@ -181,6 +182,10 @@ def _told(prepared: Prepared, proof: "Proof", console: Console) -> tuple[str, tu
     count = len(prepared.events)
     told = "unchanged since it was proven" if proof.remembered else "proven"
     console.say(f"{told}: {count} {'event' if count == 1 else 'events'}, {proof.described}")
+    paths = (file.path for layer in prepared.plan.layers for file in layer.files)
+    advice = advice_on_json((len(event.body) for event in prepared.events), paths)
+    if advice:
+        console.say(advice)
     for answer in proof.answers:
         console.detail(
             f"{answer.event}: {answer.duration_ms:.1f} ms, {answer.max_memory_mb} MB: {answer.payload[:200]}"
