@@ -66,11 +66,12 @@ class Assembled:
 
 def assemble(
     plan: Plan, interpreter: Interpreter, cache: Cache, *, say: Callable[[str], None], compiler: Choice | None = None,
-    base: Image | None = None, ahead: Ahead | None = None,
+    base: Image | None = None, ahead: Ahead | None = None, below: Sequence[AssembledLayer] = (),
 ) -> Assembled:  # fmt: skip
     """The image of the plan; `compiler` says who compiles, else `interpreter` does; `base` is what the plan keeps.
 
-    `ahead` reads what is written while the next layer is made; it is done when the image is. Raises
+    `ahead` reads what is written while the next layer is made; it is done when the image is. `below` are layers of
+    ours that are in the cache and not in the plan; nobody has looked at their blobs yet. Raises
     FunctionSyntaxError, OutputError (disk), SourceError (files that cannot be packed, or change meanwhile) and
     InterpreterError (a Python that cannot compile).
     """
@@ -80,11 +81,10 @@ def assemble(
     with ThreadPoolExecutor() as pool:  # reading and hashing leave the interpreter to each other
         recorded = list(pool.map(lambda key: _recorded(key, press), keys))
     with _compiling(plan.layers, recorded, press) as compiled:
-        layers = tuple(map(partial(_layer, press), plan.layers, keys, recorded, compiled))
+        layers = (*below, *map(partial(_layer, press), plan.layers, keys, recorded, compiled))
     if ahead:
         ahead.settle()
     created = datetime.fromtimestamp(plan.created_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    below = _kept_layers(base) if base else ()
     ours = (History(created_by=HISTORY + layer.name, created=created) for layer in layers)
     history = (*(_kept_history(base) if base else ()), *ours)
     foundation = plan.foundation
@@ -100,7 +100,7 @@ def assemble(
         created=created,
         history=history,
     )
-    made = (*below, *layers)
+    made = (*(_kept_layers(base) if base else ()), *layers)
     annotations = {BASE_DIGEST: foundation.digest} if foundation else {}
     if foundation and not foundation.is_local:  # the same base in another folder gives the same image
         annotations[BASE_NAME] = foundation.name

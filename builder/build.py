@@ -20,6 +20,12 @@ from builder.summary import Row, show_summary
 def build(config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]) -> list[Result]:
     """Build and prove an image for each platform asked for, then write all outputs."""
     made = [make(one, cache, console, environment=environment) for one in each_platform(config)]
+    write(made, cache, console)
+    return made
+
+
+def write(made: Sequence[Result], cache: Cache, console: Console) -> None:
+    """Write all outputs of images that were made, and tell of it."""
     with console.step("write"):
         for result in made:
             for output in result.prepared.outputs:
@@ -27,12 +33,11 @@ def build(config: Config, cache: Cache, console: Console, *, environment: Mappin
                     write_package(output, result.package)
                 else:
                     write_output(output, result.assembled.image, result.prepared.reference, cache)
-        if config.index:
+        if made[0].prepared.config.index:
             _write_indexes(made, console)
     for result in made:
         _summary(result.prepared, result.assembled, console)
     cache.prune()
-    return made
 
 
 def _write_indexes(made: Sequence[Result], console: Console) -> None:

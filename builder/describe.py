@@ -36,9 +36,9 @@ def describe(result: Result) -> dict[str, object]:
             for made in result.assembled.layers
         ],
         "proof": {
-            "method": result.method,
+            "method": result.proven.method,
             "events": len(result.prepared.events),
-            "answers": list(result.answers),
+            "answers": list(result.proven.answers),
         },
         "trimming": {
             "level": result.prepared.config.trim,

@@ -6,13 +6,14 @@ out answers a part, and says so. Never changes an image and never runs it.
 """
 
 import difflib
+import hashlib
 import json
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from builder.cache import Cache
+from builder.cache import Cache, mark_used
 from builder.errors import SourceError
 from builder.image_names import ENGINE, is_local
 from builder.left_out import PATH, parse_left_out
@@ -25,7 +26,7 @@ from builder.trim.rules import BY_DROP
 MAX_STEPS = 50  # of a chain; longer is a circle
 MAX_SHOWN = 10  # lines about a folder, and names that are alike
 
-_KIND = "explanations"
+_IMAGES, _REASONS = "explained", "reasons"  # kinds of records: an image's, with the key of its reasons; and those
 
 
 # Modules of the standard library whose compiled part a Python may lack: made without its library, or split by Debian.
@@ -62,11 +63,8 @@ class Answer:
     lines: tuple[str, ...] = field(default=())
 
 
-def remember(plan: Plan, image: Image, cache: Cache) -> None:
-    """Leave the reasons of a plan in the cache, unless they are there."""
-    key = image.config_descriptor.digest.encoded
-    if (cache.folder / "records" / _KIND / key).exists():
-        return
+def remember(plan: Plan, image: Image, cache: Cache) -> str:
+    """Leave the reasons of a plan in the cache; gives their key, which images that have the same reasons share."""
     kept = {
         file.path: [layer.name, file.why, file.via]
         for layer in plan.layers
@@ -74,15 +72,29 @@ def remember(plan: Plan, image: Image, cache: Cache) -> None:
         if file.how is not How.BYTECODE or is_alone(file.path)
     }
     dropped = {path: why for layer in plan.layers for path, why in layer.dropped.items() if "/__pycache__/" not in path}
-    cache.write_record(_KIND, key, {"reasons": json.dumps([kept, dropped])})
+    text = json.dumps([kept, dropped])
+    key = hashlib.sha256(text.encode()).hexdigest()
+    if not share(key, image, cache):
+        cache.write_record(_REASONS, key, {"reasons": text})
+    return key
+
+
+def share(key: str, image: Image, cache: Cache) -> bool:
+    """Let the reasons of that key be those of the image; gives whether they are there."""
+    cache.write_record(_IMAGES, image.config_descriptor.digest.encoded, {"reasons": key})
+    reasons = cache.folder / "records" / _REASONS / key
+    mark_used(reasons)
+    return reasons.exists()
 
 
 def reasons_of(digest: str, cache: Cache) -> Reasons | None:
     """The remembered reasons of the image with that configuration (hexadecimal digits), None when there are none."""
-    match cache.record(_KIND, digest):
-        case {"reasons": str(text)}:
-            kept, dropped = json.loads(text)
-            return Reasons({path: Kept(*row) for path, row in kept.items()}, dropped)
+    match cache.record(_IMAGES, digest):
+        case {"reasons": str(key)}:
+            match cache.record(_REASONS, key):
+                case {"reasons": str(text)}:
+                    kept, dropped = json.loads(text)
+                    return Reasons({path: Kept(*row) for path, row in kept.items()}, dropped)
     return None
 
 

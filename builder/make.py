@@ -20,7 +20,16 @@ from builder.trim import Choice
 
 if TYPE_CHECKING:
     from builder.prove import Proof
-    from builder.settle import Round, Settled
+    from builder.settle import Round, Settled, Trimming
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """How an image was proven, what it answered, and what it logged meanwhile."""
+
+    method: str
+    answers: tuple[Mapping[str, object], ...] = ()
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +38,11 @@ class Result:
 
     prepared: Prepared
     assembled: Assembled
-    method: str
-    answers: tuple[Mapping[str, object], ...]
+    proven: Proven
     steps: tuple[tuple[str, float], ...]  # names and seconds
     package: Path | None = None
     rounds: "tuple[Round, ...]" = ()  # of putting back what the trimmed image lacked
+    reasons: str = ""  # the key of what `explain` tells
 
     @property
     def digest(self) -> str:
@@ -53,24 +62,25 @@ def make(config: Config, cache: Cache, console: Console, *, environment: Mapping
     before = len(console.timings)
     prepared = prepare(config, cache, console, environment=environment)
     rounds: tuple[Round, ...] = ()
-    if prepared.whole and not _why_not_proven(prepared):
+    if prepared.whole and is_run(prepared):
         with console.step("assemble and prove"):
             settled = _settle(prepared, prepared.whole, cache, console)
         prepared, assembled, rounds = replace(prepared, plan=settled.plan), settled.assembled, settled.rounds
-        method, answers, log = _told(prepared, settled.proof, console)
+        proven = tell_proof(prepared, settled.proof, console)
     else:
         with console.step("assemble"):
             assembled = assemble_prepared(prepared, cache, console)
         with console.step("prove"):
-            method, answers, log = _prove(prepared, assembled, cache, console)
-    remember(prepared.plan, assembled.image, cache)
+            proven = prove_prepared(prepared, assembled, cache, console)
+    reasons = remember(prepared.plan, assembled.image, cache)
     with console.step("check"):
-        _check(prepared, assembled, cache, console, log=log)
+        check_prepared(prepared, assembled, cache, console, log=proven.log)
     package = None
     if any(output.kind == "zip" for output in prepared.outputs):
         with console.step("package"):
             package = _package(prepared, assembled, cache, console)
-    return Result(prepared, assembled, method, answers, tuple(console.timings[before:]), package, rounds)
+    steps = tuple(console.timings[before:])
+    return Result(prepared, assembled, proven, steps, package, rounds, reasons)
 
 
 def _package(prepared: Prepared, assembled: Assembled, cache: Cache, console: Console) -> Path:
@@ -104,7 +114,7 @@ def assemble_prepared(prepared: Prepared, cache: Cache, console: Console) -> Ass
 
         return assemble_by_engine(prepared, cache, console)
     base = prepared.base.image if prepared.base and prepared.base.kept else None
-    with reading_ahead(cache, unpacked=not _why_not_proven(prepared)) as ahead:
+    with reading_ahead(cache, unpacked=is_run(prepared)) as ahead:
         return assemble(
             prepared.plan,
             prepared.interpreter,
@@ -113,7 +123,13 @@ def assemble_prepared(prepared: Prepared, cache: Cache, console: Console) -> Ass
             compiler=prepared.compiler,
             base=base,
             ahead=ahead,
+            below=prepared.below,
         )
+
+
+def is_run(prepared: Prepared) -> bool:
+    """Whether the image is run, to be proven."""
+    return not _why_not_proven(prepared)
 
 
 def _why_not_proven(prepared: Prepared) -> str:
@@ -130,43 +146,46 @@ def _why_not_proven(prepared: Prepared) -> str:
     return ""
 
 
-def _prove(
-    prepared: Prepared, assembled: Assembled, cache: Cache, console: Console
-) -> tuple[str, tuple[Mapping[str, object], ...], str]:
-    """How the image was proven, what it answered, and what it logged meanwhile."""
+def prove_prepared(prepared: Prepared, assembled: Assembled, cache: Cache, console: Console) -> Proven:
+    """The image run with its events, unless it cannot be, or is not to be. Raises ProofError."""
     reason = _why_not_proven(prepared)
     if reason:
         unseen = "; that the function misses nothing is known by reading alone" if prepared.whole else ""
         console.warn(f"{reason}{unseen}")
-        return "not proven", (), ""
+        return Proven("not proven")
     from builder.prove import prove
 
-    return _told(prepared, prove(assembled.image, prepared.events, cache, watch=console.at_event), console)
+    return tell_proof(prepared, prove(assembled.image, prepared.events, cache, watch=console.at_event), console)
 
 
 def _settle(prepared: Prepared, whole: Plan, cache: Cache, console: Console) -> "Settled":
     """The trimmed image that has been compared with the untrimmed function."""
-    from builder.settle import Trimming, settle
+    from builder.settle import settle
+
+    return settle(trimming_of(prepared, whole, cache, console))
+
+
+def trimming_of(prepared: Prepared, whole: Plan, cache: Cache, console: Console) -> "Trimming":
+    """What comparing the image with the untrimmed function is made of."""
+    from builder.settle import Trimming
 
     config, interpreter = prepared.config, prepared.interpreter
-    return settle(
-        Trimming(
-            whole,
-            prepared.plan,
-            Choice(config.trim, config.keep, config.drop),
-            interpreter,
-            prepared.events,
-            config.volatile,
-            cache,
-            console,
-            finish=lambda plan: finished(plan, interpreter),
-            assemble=lambda plan: assemble_prepared(replace(prepared, plan=plan), cache, console),
-        )
+    return Trimming(
+        whole,
+        prepared.plan,
+        Choice(config.trim, config.keep, config.drop),
+        interpreter,
+        prepared.events,
+        config.volatile,
+        cache,
+        console,
+        finish=lambda plan: finished(plan, interpreter),
+        assemble=lambda plan: assemble_prepared(replace(prepared, plan=plan), cache, console),
     )
 
 
-def _told(prepared: Prepared, proof: "Proof", console: Console) -> tuple[str, tuple[Mapping[str, object], ...], str]:
-    """How the image was proven, what it answered, and what it logged, told to the person as well."""
+def tell_proof(prepared: Prepared, proof: "Proof", console: Console) -> Proven:
+    """What came of a proof, told to the person as well."""
     if not prepared.events:
         also = ", trimmed and untrimmed" if prepared.whole else ""
         console.warn(f"there are no sample events in events/: proven is only that the function starts{also}")
@@ -190,10 +209,11 @@ def _told(prepared: Prepared, proof: "Proof", console: Console) -> tuple[str, tu
         console.detail(
             f"{answer.event}: {answer.duration_ms:.1f} ms, {answer.max_memory_mb} MB: {answer.payload[:200]}"
         )
-    return proof.method, answers, "".join(answer.log for answer in proof.answers)
+    return Proven(proof.method, answers, "".join(answer.log for answer in proof.answers))
 
 
-def _check(prepared: Prepared, assembled: Assembled, cache: Cache, console: Console, *, log: str) -> None:
+def check_prepared(prepared: Prepared, assembled: Assembled, cache: Cache, console: Console, *, log: str) -> None:
+    """Check the image by the rules of lint. Raises LintError."""
     from builder.lint import Subject, check_built
 
     image = assembled.image

@@ -30,6 +30,7 @@ from builder.project import Event, check_folder, name_of, read_events, unread_an
 from builder.trim import Choice
 
 if TYPE_CHECKING:
+    from builder.assemble import AssembledLayer
     from builder.bases.observe import Base
 
 _BY_REACH = ("reachable", "traced")  # levels that leave out what a program might read
@@ -51,6 +52,7 @@ class Prepared:
     indexes: tuple[Output, ...]  # what becomes an index of several images
     base: "Base | None" = None
     whole: Plan | None = None  # the plan before trimming by what is reached
+    below: "tuple[AssembledLayer, ...]" = ()  # layers that are in the cache, and not in the plan
 
 
 def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]) -> Prepared:

@@ -5,9 +5,10 @@ most `MAX_ROUNDS` times. For the same inputs it ends with the same image: what w
 it was found out from, and found out again elsewhere. Never hides a difference: what cannot be mended fails the build.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from builder.ahead import laying_out
 from builder.assemble import Assembled
@@ -20,10 +21,10 @@ from builder.project import Event
 from builder.prove.difference import MAX_SHOWN, Difference, Mask, Seen, differences, without_noise
 from builder.prove.foreign import NATIVE, runner_of
 from builder.prove.proof import Answer, Proof, judged, raise_for, readable
-from builder.prove.rootfs import best_method
+from builder.prove.rootfs import Contents, best_method, contents_of
 from builder.prove.runs import Prepare, Ran, run_all, with_more
 from builder.prove.start import Start
-from builder.prove.untrimmed import folder_of
+from builder.prove.untrimmed import folder_again, folder_of
 from builder.trace import Asked, additions, module_name, parse_trace, sources_left_out
 from builder.trim import Choice
 from builder.trim.apply import trim_plan
@@ -80,11 +81,9 @@ class Trimming:
         choice = self.choice if used is not None else replace(self.choice, level=REACHABLE)
         return self.finish(trim_plan(self.whole, choice, self.interpreter, self.cache, back=back, used=used))
 
-    def prepare(self, plan: Plan, assembled: Assembled, *, whole: bool, traced: bool = False) -> Prepare:
+    def prepare(self, contents: Contents, *over: Path, traced: bool = False) -> Prepare:
         """The image, ready to be run: alone, or with what was left out."""
-        over = [folder_of(plan.rest, self.cache)] if whole else []
-        variables = TRACE if traced else {}
-        return with_more(assembled.image, self.cache, method=self.method, over=over, variables=variables)
+        return with_more(contents, self.cache, method=self.method, over=over, variables=TRACE if traced else {})
 
     def proof(self, answers: Sequence[Answer], *, remembered: bool = False) -> Proof:
         """The proof with these answers."""
@@ -100,7 +99,7 @@ class Trimming:
         """What the rounds depend on, and nothing else."""
         return key_of(
             "settled", FORMAT, self.method, self.choice.level, self.volatile,
-            [(event.name, event.body.hex(), event.expected and event.expected.hex()) for event in self.events],
+            _asked(self.events),
             ["".join(file.identity() for file in layer.files) for layer in self.first.layers],
             "".join(file.identity() for file in self.first.rest),
         )  # fmt: skip
@@ -124,7 +123,7 @@ def settle(trimming: Trimming) -> Settled:
         digest = str(assembled.image.digest)
         if known and known.digest == digest:
             return Settled(plan, assembled, trimming.proof((), remembered=True), tuple(rounds))
-        answers, found = _compare(trimming, plan, assembled)
+        answers, found = _compare(trimming, assembled, folder_of(plan.rest, trimming.cache))
         if not found:
             trimming.cache.write_record("settled", key, _Known(digest, back, used, tuple(rounds)).render())
             return Settled(plan, assembled, trimming.proof(answers), tuple(rounds))
@@ -145,10 +144,33 @@ class _Found:
     text: str
 
 
-def _compare(trimming: Trimming, plan: Plan, assembled: Assembled) -> tuple[list[Answer], _Found | None]:
+def confirm(trimming: Trimming, assembled: Assembled, rest: str) -> Proof | None:
+    """The proof that the image does what it does with what was left out, kept under the key `rest`; None if it differs.
+
+    Nothing is put back: what differs is for `settle` to mend. Raises ProofError when both fail.
+    """
+    trimming = replace(trimming, method=best_method(trimming.cache))
+    key = key_of(
+        "confirmed", FORMAT, trimming.method, trimming.volatile, _asked(trimming.events),
+        str(assembled.image.digest), rest,
+    )  # fmt: skip
+    if trimming.cache.record("settled", key) is not None:
+        return trimming.proof((), remembered=True)
+    answers, found = _compare(trimming, assembled, folder_again(rest, trimming.cache))
+    if found:
+        return None
+    trimming.cache.write_record("settled", key, {"answers": len(answers)})
+    return trimming.proof(answers)
+
+
+def _asked(events: Iterable[Event]) -> list[object]:
+    return [(event.name, event.body.hex(), event.expected and event.expected.hex()) for event in events]
+
+
+def _compare(trimming: Trimming, assembled: Assembled, rest: Path) -> tuple[list[Answer], _Found | None]:
     """Run the image alone and with what was left out; the answers, and what differs."""
-    alone = trimming.prepare(plan, assembled, whole=False)
-    whole = trimming.prepare(plan, assembled, whole=True)
+    contents = contents_of(assembled.image, trimming.cache)
+    alone, whole = trimming.prepare(contents), trimming.prepare(contents, rest)
     events, mask = trimming.events, Mask(trimming.volatile)
     trimmed, untrimmed = trimming.run(alone, whole)
     found = differences(_seen(events, untrimmed), _seen(events, trimmed), mask)
@@ -210,7 +232,8 @@ def _used(trimming: Trimming) -> Asked | None:
 
 def _traced(trimming: Trimming, plan: Plan, assembled: Assembled) -> Asked:
     """What a traced run of the untrimmed function asks for."""
-    (ran,) = trimming.run(trimming.prepare(plan, assembled, whole=True, traced=True))
+    contents, rest = contents_of(assembled.image, trimming.cache), folder_of(plan.rest, trimming.cache)
+    (ran,) = trimming.run(trimming.prepare(contents, rest, traced=True))
     try:
         return parse_trace("\n".join(one.log for one in _seen(trimming.events, ran)), origin="the run that is traced")
     except SourceError:  # it used nothing but what was there at the start

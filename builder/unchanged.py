@@ -12,11 +12,12 @@ build, a base or an engine outside this machine's files. Never trusts a record f
 import contextlib
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -26,12 +27,13 @@ from builder.console import Console
 from builder.errors import BuilderError, OutputError
 from builder.oci import BlobStore, Descriptor, Digest, Image, OCIError, media_types
 from builder.outputs import Output, check_outputs, write_output
+from builder.plan import TASK, How, Plan, PlannedFile
 from builder.summary import Row, show_summary
 
 if TYPE_CHECKING:
     from builder.make import Result
 
-KIND = "unchanged"
+KIND = "builds"
 
 # Two changes within this time may leave the same time of change: a kernel's clock for files ticks every 1 to 10 ms.
 MOMENT_S = 0.1
@@ -84,20 +86,37 @@ def state_of(paths: Iterable[str], source: str) -> tuple[str, float]:
     """A digest of the states of the paths, and the time of the newest change among them; what is missing is a state.
 
     The time of change of an inode counts below `source` only: it tells a change under the same size and time of
-    modification, but elsewhere it changes with every hard link that an installer makes of the same file.
+    modification, but elsewhere it changes with every hard link that an installer makes of the same file. A folder there
+    is told by what is in it: editors write beside a file and rename, which changes the folder's times and nothing else.
     """
     digest = hashlib.sha256()
     newest = 0
     for path in paths:
         try:
             found = os.stat(path)  # noqa: PTH116  thousands of them
+            inside = path.startswith(source)
+            if inside and stat.S_ISDIR(found.st_mode):
+                digest.update(f"{found.st_mode} {_names(path)}".encode("utf-8", "surrogateescape"))
+                continue
         except OSError:
             digest.update(b"-")
             continue
-        changed = found.st_ctime_ns if path.startswith(source) else 0
+        changed = found.st_ctime_ns if inside else 0
         newest = max(newest, found.st_mtime_ns, changed)
         digest.update(b"%d %d %d %d %d," % (found.st_mtime_ns, changed, found.st_size, found.st_ino, found.st_mode))
     return digest.hexdigest(), newest / 1e9
+
+
+def _names(folder: str) -> list[tuple[str, str]]:
+    """What is in a folder, and of what kind: a folder, a link to somewhere, or something else. Raises OSError."""
+    with os.scandir(folder) as entries:
+        return sorted((entry.name, _kind_of(entry)) for entry in entries)
+
+
+def _kind_of(entry: "os.DirEntry[str]") -> str:
+    if entry.is_symlink():
+        return f"to {os.readlink(entry.path)}"  # noqa: PTH115  an entry has the path as a text
+    return "folder" if entry.is_dir(follow_symlinks=False) else ""
 
 
 def _key(config: Config, environment: Mapping[str, str]) -> str:
@@ -106,52 +125,101 @@ def _key(config: Config, environment: Mapping[str, str]) -> str:
     return key_of(KIND, repr(config), str(config.source.resolve()), os.getcwd(), sys.version, sys.executable, kept)  # noqa: PTH109
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The last build of what was asked, whose witnesses are as they were, `modules` of the function perhaps not.
+
+    `frame` is what `edited` needs of it, None where that does not apply.
+    """
+
+    described: Mapping[str, object]
+    frame: Mapping[str, object] | None
+    paths: list[str]
+    state: str
+    modules: list[str]
+    changed: bool  # whether modules are not as they were
+    manifest_size: int
+    warnings: list[str]
+
+
+def known_build(config: Config, cache: Cache, environment: Mapping[str, str]) -> Known | None:
+    """The last build of what is asked for now, None when there is none or anything but modules has changed since."""
+    record = cache.record(KIND, _key(config, environment))
+    if record is None:
+        return None
+    source = str(config.source.absolute())
+    modules_state = record.pop("modules_state")
+    known = Known(**record, changed=False)  # type: ignore[arg-type]  # a record is as it was written
+    if state_of(known.paths, source)[0] != known.state:
+        return None
+    return replace(known, changed=state_of(known.modules, source)[0] != modules_state)
+
+
 def remember(
     described: Mapping[str, object], result: "Result", seen: Seen, *,
     cache: Cache, console: Console, environment: Mapping[str, str],
 ) -> None:  # fmt: skip
-    """Keep what --json tells of a build, unless something changed too close to it to be told apart the next time.
+    """Keep what --json tells of a build, unless something changed too close to it to be told apart the next time."""
+    from builder.edited import frame_of
 
-    A cache that cannot be written has nothing kept in it; the image is there all the same.
-    """
-    config, image, plan = result.prepared.config, result.assembled.image, result.prepared.plan
-    planned = (file.source for layer in plan.layers for file in layer.files if file.source.startswith("/"))
+    config, plan = result.prepared.config, result.prepared.plan
+    frame = frame_of(result, cache)
+    modules = sorted(modules_of(plan))
+    files = (file for part in (*(layer.files for layer in plan.layers), plan.rest) for file in part)
+    planned = (file.source for file in files if file.source.startswith("/"))
     own = (module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] in {"builder", "emulator"})
     places = {*seen.paths, *planned, *filter(None, own), *_asked_for(config.source)}
-    own_places = [str(cache.folder), *(str(Path(one.target).absolute()) for one in _outputs(described) if one.target)]
+    own_places = [str(cache.folder), *(str(Path(one.target).absolute()) for one in outputs_of(described) if one.target)]
     passed = ("/proc/", "/dev/", *(f"{place}/" for place in own_places))
-    places.difference_update(own_places, [tempfile.gettempdir()])
+    places.difference_update(own_places, [tempfile.gettempdir()], modules)
     # Bytecode follows its source, and may be written by this very process.
     paths = sorted(path for path in places if not path.startswith(passed) and "/__pycache__/" not in path)
     state, newest_s = state_of(paths, str(config.source.absolute()))
     if newest_s > seen.started_s - MOMENT_S:
         return
+    known = Known(
+        described, frame, paths, state, modules, changed=False, manifest_size=0, warnings=sorted(console.warned)
+    )
+    keep(known, result, seen, cache=cache, environment=environment)
+
+
+def keep(known: Known, result: "Result", seen: Seen, *, cache: Cache, environment: Mapping[str, str]) -> None:
+    """Keep a build whose other witnesses are known to be as they were; of modules only what is sure.
+
+    A cache that cannot be written has nothing kept in it; the image is there all the same.
+    """
+    image, config = result.assembled.image, result.prepared.config
+    modules_state, newest_s = state_of(known.modules, str(config.source.absolute()))
+    record = {name: getattr(known, name) for name in Known.__slots__ if name != "changed"}
+    record["manifest_size"] = len(image.manifest)
+    record["modules_state"] = modules_state if newest_s <= seen.started_s - MOMENT_S else "in the moment of the build"
     store = BlobStore(cache.blobs)
-    record = {"paths": paths, "state": state, "manifest_size": len(image.manifest), "warnings": sorted(console.warned)}
     with contextlib.suppress(OCIError, OutputError):
         store.add(image.manifest, media_type=media_types.MANIFEST)
         store.add(image.raw_config, media_type=media_types.CONFIG)
-        cache.write_record(KIND, _key(config, environment), {**record, "described": dict(described)})
+        cache.write_record(KIND, _key(config, environment), record)
 
 
-def recall(config: Config, cache: Cache, console: Console, environment: Mapping[str, str]) -> dict[str, object] | None:
+def modules_of(plan: Plan) -> dict[str, PlannedFile]:
+    """The modules of the function in its layer, the uppermost, by their sources."""
+    own = (file for file in plan.layers[-1].files if file.how is How.COPY and file.path.startswith(f"{TASK}/"))
+    return {file.source: file for file in own if file.path.endswith(".py")}
+
+
+def recall(known: Known, cache: Cache, console: Console) -> dict[str, object] | None:
     """Write the outputs of the last build again if nothing changed since, and give what --json tells; else None.
 
     None also for whatever goes wrong: the build that follows tells it in its own words.
     """
-    record = cache.record(KIND, _key(config, environment))
-    if (
-        record is None
-        or state_of(cast("list[str]", record["paths"]), str(config.source.absolute()))[0] != record["state"]
-    ):
+    if known.changed:
         return None
-    described = cast("dict[str, object]", record["described"])
+    described = dict(known.described)
     store = BlobStore(cache.blobs)
     try:
         digest = Digest.parse(str(described["digest"]))
-        manifest = Descriptor(media_types.MANIFEST, digest, cast("int", record["manifest_size"]))
+        manifest = Descriptor(media_types.MANIFEST, digest, known.manifest_size)
         image = Image.read(manifest, store, where="the cache")
-        outputs = _outputs(described)
+        outputs = outputs_of(described)
         with console.step("write"):
             check_outputs(outputs)
             for output in outputs:
@@ -160,7 +228,7 @@ def recall(config: Config, cache: Cache, console: Console, environment: Mapping[
         return None
     for layer in image.layers:
         mark_used(store.path(layer.descriptor.digest))
-    for text in cast("list[str]", record["warnings"]):
+    for text in known.warnings:
         console.warn(text)
     return _told(described, outputs, console)
 
@@ -177,7 +245,8 @@ def _told(described: dict[str, object], outputs: list[Output], console: Console)
     return {**described, "layers": layers, "steps": steps}
 
 
-def _outputs(described: Mapping[str, object]) -> list[Output]:
+def outputs_of(described: Mapping[str, object]) -> list[Output]:
+    """What was written."""
     return [Output(*text.partition(":")[::2]) for text in cast("list[str]", described["outputs"])]
 
 

@@ -448,7 +448,7 @@ def test_another_folder_umask_time_zone_locale_and_hash_seed_give_the_same_diges
     assert outs[0] == outs[1]
     assert outs[0].startswith("same@sha256:")
     reasons = [
-        [file.read_bytes() for file in sorted((tmp_path / name / "cache").rglob("explanations/**/*")) if file.is_file()]
+        [file.read_bytes() for file in sorted((tmp_path / name / "cache").rglob("reasons/**/*")) if file.is_file()]
         for name in ("one", "another place é")
     ]
     assert len(reasons[0]) == 1

@@ -4,6 +4,7 @@ Gives what `--json` prints; prints nothing itself.
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ def told_of_images(
     recallable: bool,
 ) -> list[dict[str, object]]:
     """What --json tells of each image: of the last build when nothing has changed since, else of one made now."""
-    from builder.unchanged import applies, recall, remember, watching
+    from builder.unchanged import applies, keep, known_build, recall, remember, watching
 
     if not recallable or not applies(config):
         from builder.build import build
@@ -37,10 +38,19 @@ def told_of_images(
 
             publish_index(results, console, environment=os.environ)
         return told
-    remembered = recall(config, cache, console, os.environ)
-    if remembered:
-        return [remembered]
+    known = known_build(config, cache, os.environ)
+    if known and (recalled := recall(known, cache, console)):
+        return [recalled]
     with watching() as seen:
+        if known and known.changed:
+            from builder.edited import edited
+
+            edit = edited(known, config, cache, console, environment=os.environ)
+            if edit:
+                one = {**finish(edit, cache, console), "trimming": known.described["trimming"]}
+                now = replace(known, described=one, warnings=sorted(console.warned))
+                keep(now, edit, seen, cache=cache, environment=os.environ)
+                return [one]
         from builder.build import build
 
         (result,) = build(config, cache, console, environment=os.environ)

@@ -13,9 +13,8 @@ from pathlib import Path
 import emulator
 from builder.cache import Cache
 from builder.errors import ProofError
-from builder.oci import Image
 from builder.project import Event
-from builder.prove.rootfs import DESCRIPTIONS, Runnable, contents_of, runnable_contents
+from builder.prove.rootfs import DESCRIPTIONS, Contents, Runnable, runnable_contents
 from builder.prove.start import Start, start
 
 TIMEOUT_S = 60.0  # generous: a proof is about the answer, and CI machines are slow
@@ -31,17 +30,12 @@ Prepare = Callable[[], AbstractContextManager[Runnable]]
 
 
 def with_more(
-    image: Image, cache: Cache, *, method: str, over: Sequence[Path] = (), variables: Mapping[str, str] | None = None
+    contents: Contents, cache: Cache, *, method: str, over: Sequence[Path] = (), variables: Mapping[str, str]
 ) -> Prepare:
-    """Prepare an image with folders laid over it, and variables besides its own."""
-
-    def prepare() -> AbstractContextManager[Runnable]:
-        contents = contents_of(image, cache)
-        environment = {**contents.environment, **(variables or {})}
-        more = replace(contents, layers=(*contents.layers, *over), environment=environment)
-        return runnable_contents(more, cache, method=method)
-
-    return prepare
+    """Prepare an unpacked image with folders laid over it, and variables besides its own."""
+    environment = {**contents.environment, **variables}
+    more = replace(contents, layers=(*contents.layers, *over), environment=environment)
+    return lambda: runnable_contents(more, cache, method=method)
 
 
 def run_all(

@@ -11,16 +11,33 @@ from pathlib import Path
 
 from builder.cache import ELSEWHERE, Cache, key_of
 from builder.disk import disk
+from builder.errors import OutputError
 from builder.plan import How, PlannedFile
 
 _FOLDER_MODE = 0o755
+_KIND = "rest"  # of trees in the cache
 
 
 def folder_of(rest: Iterable[PlannedFile], cache: Cache) -> Path:
     """A folder that holds the files at their places. Raises OutputError for the disk."""
     files = [file for file in rest if file.how is not How.BYTECODE]
-    key = key_of("rest", "".join(file.identity() for file in files))
-    return cache.tree("rest", key, lambda folder: _fill(folder, files))
+    return cache.tree(_KIND, key_of_rest(files), lambda folder: _fill(folder, files))
+
+
+def key_of_rest(rest: Iterable[PlannedFile]) -> str:
+    """What tells one such folder from another."""
+    return key_of("rest", "".join(file.identity() for file in rest if file.how is not How.BYTECODE))
+
+
+def folder_again(key: str, cache: Cache) -> Path:
+    """The folder of an earlier build, by its key. Raises OutputError when it is not there any more."""
+
+    def gone(_: Path) -> None:
+        raise OutputError(
+            "looking for what trimming left out: the cache does not hold it any more", hint="Build again."
+        )
+
+    return cache.tree(_KIND, key, gone)
 
 
 def _fill(folder: Path, files: Iterable[PlannedFile]) -> None:

@@ -1,6 +1,8 @@
 """What the builder's tests share: a cache of their own, folders made of a table, the facts of this Python."""
 
 import os
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from builder.cache import Cache
 from builder.interpreter import Interpreter, observe_interpreter
+from builder.unchanged import MOMENT_S
 
 Write = Callable[..., Path]
 
@@ -77,3 +80,25 @@ def as_nobody(write: Write) -> Iterator[Write]:
         os.seteuid(0)
     for path in (*opened, *closed_paths):
         path.chmod(0o700)
+
+
+@pytest.fixture
+def old(function):
+    """A function whose files are old enough to be told apart from later changes."""
+    source = function()
+    subprocess.run(["find", source, "-exec", "touch", "-h", "-d", "2001-01-01", "{}", "+"], check=True)
+    return source
+
+
+@pytest.fixture
+def build(build_image, old, tmp_path):
+    """Return `build(*options, **variables)`: into the same output, once that the first build is a moment past."""
+    deadline = old.stat().st_ctime + 2 * MOMENT_S
+
+    def call(*options, **variables):
+        time.sleep(max(0.0, deadline - time.time()))
+        done = build_image(old, "-o", f"oci:{tmp_path}/out", *options, **variables)
+        assert done.code == 0, done.err
+        return done
+
+    return call

@@ -59,7 +59,7 @@ def test_a_module_that_no_reading_finds_is_put_back(built):
     rounds = describe(result)["trimming"]["rounds"]
     assert rounds[0]["put_back"] == {path: why}
     again = built(HIDDEN, "color-sys")
-    assert (again.digest, again.rounds, again.answers) == (result.digest, result.rounds, ())
+    assert (again.digest, again.rounds, again.proven.answers) == (result.digest, result.rounds, ())
 
 
 def test_a_file_that_no_reading_finds_is_put_back(built):
@@ -96,7 +96,7 @@ def handler(event, context):
 def test_a_trimmed_function_starts_with_what_the_untrimmed_one_starts_with(built):
     """The same modules, found by the same finders in the same places: the comparison itself would tell."""
     result = built(STARTED, 1)
-    assert (len(result.answers), result.rounds) == (1, ())
+    assert (len(result.proven.answers), result.rounds) == (1, ())
 
 
 def test_what_is_caught_is_put_back_by_what_the_untrimmed_function_uses(built):

@@ -5,33 +5,9 @@ import os
 import subprocess
 import time
 
-import pytest
-
 from builder.unchanged import MOMENT_S, Seen, state_of
 
 RECALLED = "nothing has changed since"
-
-
-@pytest.fixture
-def old(function):
-    """A function whose files are old enough to be told apart from later changes."""
-    source = function()
-    subprocess.run(["find", source, "-exec", "touch", "-h", "-d", "2001-01-01", "{}", "+"], check=True)
-    return source
-
-
-@pytest.fixture
-def build(build_image, old, tmp_path):
-    """Return `build(*options, **variables)`: into the same output, once that the first build is a moment past."""
-    deadline = old.stat().st_ctime + 2 * MOMENT_S
-
-    def call(*options, **variables):
-        time.sleep(max(0.0, deadline - time.time()))
-        done = build_image(old, "-o", f"oci:{tmp_path}/out", *options, **variables)
-        assert done.code == 0, done.err
-        return done
-
-    return call
 
 
 def test_nothing_changed_is_told_and_nothing_else_is_done(build):
@@ -64,12 +40,34 @@ def same_size_and_time(file):
     os.utime(file, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
+def relink(link, target):
+    """Another link of the same name."""
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+
+
+def test_a_file_that_is_written_anew_beside_and_renamed_is_a_change_of_the_file_alone(tmp_path):
+    """Editors save so: a folder of the function is told by what is in it, and by nothing else of its state."""
+    folder = tmp_path / "fn"
+    folder.mkdir()
+    (folder / "app.py").write_text("x")
+    (folder / "link").symlink_to("app.py")
+    before = state_of([str(folder)], str(folder))
+    (folder / "app.py~").write_text("y")
+    (folder / "app.py~").rename(folder / "app.py")
+    assert state_of([str(folder)], str(folder)) == before
+    assert state_of([str(folder)], "/elsewhere") != before
+    relink(folder / "link", "other.py")
+    assert state_of([str(folder)], str(folder)) != before
+
+
 CHANGES = {
     "a file's content": lambda source: same_size_and_time(source / "app.py"),
     "a new file": lambda source: (source / "new.py").write_text(""),
     "a file gone": lambda source: (source / "events" / "ada.json").unlink(),
     "a mode": lambda source: (source / "app.py").chmod(0o755),
     "a new event": lambda source: (source / "events" / "b.json").write_text("{}"),
+    "a link that leads elsewhere": lambda source: relink(source / "link.py", "app.py"),
     "a declaration that appears": lambda source: (source / "requirements.txt").write_text("# none\n"),
     "settings of uv above the folder": lambda source: (source.parent / "uv.toml").write_text(""),
     "a repository around the folder": lambda source: subprocess.run(["git", "init", "-q", source.parent], check=True),
