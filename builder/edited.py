@@ -40,7 +40,7 @@ from builder.outputs import check_outputs, inside
 from builder.plan import TASK, How, Plan, PlannedFile, PlannedLayer
 from builder.platforms import each_platform
 from builder.prepare import Prepared
-from builder.project import read_events
+from builder.project import read_events, unread_answers
 from builder.prove.untrimmed import key_of_rest
 from builder.trim import Choice, observe_sources
 from builder.trim.facts import render_facts
@@ -114,7 +114,7 @@ def _edited(
         proven = _proven(prepared, assembled, str(frame["rest"]), cache, console)
     if proven is None or not share(str(frame["reasons"]), assembled.image, cache):
         return None
-    for warning in prepared.plan.warnings:
+    for warning in (*unread_answers(config.source), *prepared.plan.warnings):
         console.warn(warning)
     with console.step("check"):
         check_prepared(prepared, assembled, cache, console, log=proven.log)

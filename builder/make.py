@@ -203,7 +203,7 @@ def tell_proof(prepared: Prepared, proof: "Proof", console: Console) -> Proven:
     console.say(f"{told}: {count} {'event' if count == 1 else 'events'}, {proof.described}")
     paths = (file.path for layer in prepared.plan.layers for file in layer.files)
     advice = advice_on_json((len(event.body) for event in prepared.events), paths)
-    if advice:
+    if advice and not prepared.below:  # of which an edit knows no paths; the whole build has told it
         console.say(advice)
     for answer in proof.answers:
         console.detail(
