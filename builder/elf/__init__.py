@@ -5,6 +5,7 @@ without running any of them. Knows nothing of Python, Lambda or images; never wr
 """
 
 from builder.elf.closure import Closure, Library, Missing, closure
+from builder.elf.constants import without_code
 from builder.elf.errors import ElfError
 from builder.elf.read import Elf, read_elf
 from builder.elf.search import SearchPath, search_path
@@ -22,5 +23,6 @@ __all__ = [
     "closure",
     "read_elf",
     "search_path",
+    "without_code",
     "without_debug",
 ]

@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Callable
 from pathlib import Path
 
-from builder.elf import ElfError, read_elf, without_debug
+from builder.elf import ElfError, read_elf, without_code, without_debug
 from builder.plan import PACKAGES
 from builder.trim.facts import Binary
 from builder.trim.native import Names, is_module, library_names, native_names, reads_certificates
@@ -23,7 +23,7 @@ def inspect(path: str, source: Path, read: Callable[[], bytes], names: Names) ->
         elf = None
     if elf is None:
         return Binary()
-    body = without_debug(read())  # whose text is about other files
+    body = without_code(without_debug(read()))  # whose text is about other files, or none
     name = posixpath.basename(path).partition(".")[0]
     traits = {"certificates"} if reads_certificates(body) else set()
     if is_module(body, name):

@@ -30,6 +30,9 @@ _ALIGNMENT = 16  # of a constant array of this size: the compilers' choice on x8
 _FIRST_PLAIN = 0b111  # three bytes must be there before one can be referred to
 _TEXT_SHARE = 0.9  # of the beginning, else it was no text
 _TEXT = frozenset(range(0x20, 0x7F)) | {0x09, 0x0A, 0x0D}
+_CONTROL = bytes({*range(0x20), 0x7F} - _TEXT)
+_CONTROL_SHARE = 0.15  # of what is no text any more; in text of any script hardly one
+_LOOK_BYTES = 1024  # how often that is looked at
 
 
 @dataclass(frozen=True)
@@ -177,11 +180,18 @@ def expanded(body: bytes) -> Iterator[bytes]:
 def expand_lzss(body: bytes, at: int, limit: int = MAX_BLOB_BYTES) -> bytes:
     """Cython's LZSS from `at` on, as far as it gives text or to the limit: where it ends is not written in the file.
 
+    What comes behind text is garbage, a hundred times as much.
+
     Eight items follow a byte of flags: a plain byte, or a reference backwards of two or three bytes.
     """
     out = bytearray()
+    looked = 0
     try:
         while len(out) < limit:
+            if len(out) - looked >= _LOOK_BYTES:
+                if len(out[looked:].translate(None, _CONTROL)) < (1 - _CONTROL_SHARE) * (len(out) - looked):
+                    break
+                looked = len(out)
             flags, at = body[at], at + 1
             for bit in range(8):
                 if flags >> bit & 1:

@@ -22,3 +22,20 @@ def test_compressed_text_is_looked_into() -> None:
     """Cython compresses its strings where that is shorter."""
     body = b"cython\0" + zlib.compress(TEXT)
     assert native_names(body, NAMES, "p.sub.etree") == {"p.sub._path", "p.other._odd_name"}
+
+
+def plain_lzss(text: bytes) -> bytes:
+    """Text in the form of Cython's own compression, without any reference backwards."""
+    return b"".join(b"\xff" + text[at : at + 8] for at in range(0, len(text), 8))
+
+
+def test_text_ends_where_garbage_begins() -> None:
+    """How long the compressed text is stands nowhere in the file: what follows it is no text any more."""
+    text, other = b"x y" * 200 + b"\0_path\0" + b"x y" * 200, b"\0_odd_name\0"
+    body = b"cython LZSS".ljust(16) + plain_lzss(text)
+    assert native_names(body, NAMES, "p.sub.etree") == {"p.sub._path"}
+    assert native_names(body + plain_lzss(b"z" * 1000 + other), NAMES, "p.sub.etree") == {
+        "p.sub._path",
+        "p.other._odd_name",
+    }
+    assert native_names(body + plain_lzss(b"\1" * 3000 + other), NAMES, "p.sub.etree") == {"p.sub._path"}
