@@ -1,4 +1,4 @@
-"""Writes tables of builder/trim/known_sources that are missing: for this Python, or with `all` for each one here."""
+"""Writes tables of builder/trim/known_sources that lack a source: for this Python, or with `all` for each one here."""
 
 import json
 import subprocess
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from builder.data import runtime_folder
 from builder.errors import InterpreterError
 from builder.interpreter import OLDEST, find_executable
-from builder.trim.known_sources import place_of, write_known_facts
+from builder.trim.known_sources import known_facts, name_of, write_known_facts
 
 NEWEST_MINOR = 14
 LEFT_OUT = {"site-packages", "__pycache__", "test", "tests", "idlelib", "idle_test", "lib2to3", "turtledemo"}
@@ -25,10 +26,11 @@ def pythons(*, every: bool) -> Iterator[str]:
 
 
 def sources(folder: Path) -> Iterator[bytes]:
-    """The modules that an image may get."""
-    for file in sorted(folder.rglob("*.py")):
-        if not LEFT_OUT.intersection(file.relative_to(folder).parts):
-            yield file.read_bytes()
+    """The modules that an image may get: of the standard library in a folder, and the runtime's."""
+    for top in (folder, runtime_folder("bootstrap"), runtime_folder("emulator")):
+        for file in sorted(top.rglob("*.py")):
+            if not LEFT_OUT.intersection(file.relative_to(top).parts):
+                yield file.read_bytes()
 
 
 def main() -> None:
@@ -37,8 +39,9 @@ def main() -> None:
         asked = subprocess.run([python, "-I", "-c", ASK], capture_output=True, check=True)
         version, folder = json.loads(asked.stdout)
         version = (version[0], version[1])
-        if not place_of(version).exists():
-            place = write_known_facts(version, sources(Path(folder)))
+        wanted = list(sources(Path(folder)))
+        if not known_facts(version).keys() >= set(map(name_of, wanted)):
+            place = write_known_facts(version, wanted)
             print(f"{place.name}: {place.stat().st_size} bytes, from {folder}", file=sys.stderr)
 
 

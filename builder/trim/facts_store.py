@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from builder.cache import Cache, key_of
 from builder.errors import SourceError
-from builder.plan import LANG, How, PlannedFile, PlannedLayer
+from builder.plan import LANG, RUNTIME, How, PlannedFile, PlannedLayer
 from builder.trim.facts import Binary, Facts, parse_facts, render_binary, render_facts
 from builder.trim.version import readers_digest
 
@@ -130,8 +130,8 @@ class FactsStore:
         return Job(kind, path, file.source, file.size)
 
     def _is_known(self, job: "Job") -> bool:
-        """Whether firkin brought the facts of that source, of the standard library; they are remembered then."""
-        if job.kind != "source" or not job.path.startswith(f"{LANG}/"):
+        """Whether firkin brought the facts of that source, the standard library's or its own; remembered then."""
+        if job.kind != "source" or not job.path.startswith((f"{LANG}/", f"{RUNTIME}/")):
             return False
         from builder.trim.known_sources import known_facts, name_of
 

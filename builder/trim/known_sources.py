@@ -1,8 +1,8 @@
-"""Facts of the standard library's sources, read once, when firkin's wheel is made: a first build need not read them.
+"""Facts of the standard library's sources and the runtime's, read once, when firkin's wheel is made.
 
-One file for each minor version of Python, found by the state of the readers too, so that a table of older code is
-never used. A source is known by its digest: a distribution's own patch of it is read as any other file. Without a table
-all is read; the facts are the same.
+A first build need not read them. One file for each minor version of Python, found by the state of the readers too, so
+that a table of older code is never used. A source is known by its digest: a distribution's own patch of it is read as
+any other file. Without a table all is read; the facts are the same.
 """
 
 import hashlib

@@ -5,7 +5,7 @@ import sysconfig
 from pathlib import Path
 
 from builder.cache import Cache
-from builder.plan import LANG, PlannedFile, PlannedLayer
+from builder.plan import LANG, RUNTIME, PlannedFile, PlannedLayer
 from builder.trim import known_sources
 from builder.trim.facts import parse_facts
 from builder.trim.facts_store import FactsStore
@@ -42,7 +42,7 @@ def test_none_or_a_damaged_one_costs_time_only(tmp_path):
 
 
 def test_only_the_same_source_of_the_interpreter_is_known(tmp_path, monkeypatch):
-    """A patched file is read; so is a package that happens to hold the same bytes."""
+    """And of the runtime. A patched file is read; so is a package that happens to hold the same bytes."""
     table = {
         name_of(b"import zlib\n"): json.loads('[[[0, "told", [], [], false]], "", "", "", "", "", "", "", "", "", ""]')
     }
@@ -50,6 +50,7 @@ def test_only_the_same_source_of_the_interpreter_is_known(tmp_path, monkeypatch)
     texts = {
         f"{LANG}/lib/same.py": b"import zlib\n",
         f"{LANG}/lib/other.py": b"import bz2\n",
+        f"{RUNTIME}/bootstrap/own.py": b"import zlib\n",
         "opt/python/p.py": b"import zlib\n",
     }
     planned = []
@@ -59,5 +60,5 @@ def test_only_the_same_source_of_the_interpreter_is_known(tmp_path, monkeypatch)
         planned.append(PlannedFile(path, str(file), "", size=len(text), stamp="1"))
     store = FactsStore([PlannedLayer("all", tuple(planned))], VERSION, Cache(tmp_path / "cache", print))
     store.ahead(texts)
-    assert [store.facts(path).imports[0].module for path in texts] == ["told", "bz2", "zlib"]
+    assert [store.facts(path).imports[0].module for path in texts] == ["told", "bz2", "told", "zlib"]
     store.close()
