@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import invoke_api, limits
-from .errors import EmulatorError, InvokeError, TooManyRequestsError, UsageError
+from .errors import EmulatorError, InvokeError, RequestTooLargeError, TooManyRequestsError, UsageError
 from .http1 import Limits
 from .http1_response import Response
 from .http_server import Handler, HttpServer, ServerOptions
@@ -111,4 +111,6 @@ class InvokeFront:
 
 
 def _render_refusal(error: ProtocolError) -> Response:
-    return invoke_api.render_refusal(error.status, "InvalidRequestContentException", str(error))
+    too_large = error.status == RequestTooLargeError.status
+    error_type = RequestTooLargeError.error_type if too_large else "InvalidRequestContentException"
+    return invoke_api.render_refusal(error.status, error_type, str(error))

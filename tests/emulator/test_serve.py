@@ -142,11 +142,14 @@ def test_the_largest_event_and_one_byte_more(program: Callable) -> None:
     assert post(port, b"1")[0] == 200
 
 
-def test_an_event_far_beyond_is_refused_unread(program: Callable) -> None:
-    """Beyond the drain limit the answer comes before the body."""
-    port = program("echo").port
-    told = exchange(port, f"POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n".encode())
+@pytest.mark.parametrize(
+    "head", ["Content-Length: 99999999999", f"Expect: 100-continue\r\nContent-Length: {LIMIT + 1}"]
+)
+def test_an_event_that_is_too_large_is_refused_unread(program: Callable, head: str) -> None:
+    """Beyond the drain limit, and from a caller that asks before it sends, as curl does: the answer, and no body."""
+    told = exchange(program("echo").port, f"POST {PATH} HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n".encode())
     assert told.startswith(b"HTTP/1.1 413 ")
+    assert b"X-Amzn-ErrorType: RequestTooLargeException\r\n" in told
     assert b"Connection: close" in told
 
 
