@@ -93,14 +93,10 @@ def _codec_call(notes: Notes, node: ast.Call, name: str) -> None:
     for keyword in node.keywords:
         if keyword.arg == "ssl" and not _is_none(keyword.value):
             notes.mentions.add("ssl=")
-        if (
-            keyword.arg in {"encoding", "charset"}
-            and notes.constant(keyword.value) is None
-            and not _is_none(keyword.value)
-        ):
+        if keyword.arg in {"encoding", "charset"} and not notes.is_known(keyword.value) and not _is_none(keyword.value):
             notes.traits.add("decodes")
     is_method = isinstance(node.func, ast.Attribute)
-    if name == "open" and len(node.args) > (2 if is_method else 3) and notes.constant(node.args[-1]) is None:
+    if name == "open" and len(node.args) > (2 if is_method else 3) and not notes.is_known(node.args[-1]):
         notes.traits.add("decodes")
     if not node.args or not is_method:
         decoded = name in _CODEC_CALLS or (name in {"str", "bytes"} and len(node.args) > 1)
@@ -111,7 +107,7 @@ def _codec_call(notes: Notes, node: ast.Call, name: str) -> None:
     if not decoded or not node.args:
         return
     where = node.args[1] if name in {"str", "bytes"} else node.args[0]
-    if notes.constant(where) is None and not _is_none(where):
+    if not notes.is_known(where) and not _is_none(where):
         notes.traits.add("decodes")
 
 

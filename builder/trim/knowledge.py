@@ -20,6 +20,8 @@ FOLDER = Path(__file__).parent / "knowledge"
 class Row:
     """One row: `kind` is the table's name. With `asks`, it applies only where one of these attributes is used.
 
+    Rows about modules hold only where all modules `given` are there.
+
     `lean` rows apply only to what firkin's own runtime reaches and the function does not; `reaches` rows with `lean` to
     both. `traced` rows hold at level `traced` alone.
 
@@ -27,8 +29,10 @@ class Row:
     reaches    whoever keeps `when` keeps `modules` and the files that `files` match
     optional   imports of `modules` from `when` alone keep nothing: `when` does without, or is never asked; but where
                one of `unless` is there
-    waits      imports of `modules` from `when` wait until one of `asks` is used outside of `when`'s package, with
-               `count = false` by the function itself; in modules that `unless` matches they are mere words
+    waits      imports of `modules` from `when` wait until one of `asks` is used outside of `when`'s package by who
+               imports it, with `count = false` by the function itself, with `anywhere` by anybody; in modules that
+               `unless` matches they are mere words. "import a" is asked by who imports a, "@" and a trait by who
+               has it (`reader`)
     names      strings in `when` name modules, or with `count = false` they do not
     decodes    `when` decodes by names found in its data: all codecs stay; with `count = false` it does not
     sources    `when` reads sources of modules: with `count = false` none but the function's
@@ -42,7 +46,9 @@ class Row:
     files: tuple[str, ...]
     unless: tuple[str, ...]
     asks: tuple[str, ...]
+    given: tuple[str, ...]
     count: bool
+    anywhere: bool
     lean: bool
     traced: bool
     why: str
@@ -50,7 +56,7 @@ class Row:
 
 
 _KINDS = frozenset({"start", "reaches", "optional", "waits", "names", "decodes", "sources", "selected", "unneeded"})
-_LISTS = ("when", "modules", "files", "unless", "asks")
+_LISTS = ("when", "modules", "files", "unless", "asks", "given")
 
 
 @cache
@@ -67,7 +73,7 @@ def parse_rows(text: str, origin: str) -> list[Row]:
     rows: list[Row] = []
     for kind, entries in tomllib.loads(text).items():
         for index, entry in enumerate(entries):
-            unknown = set(entry) - {*_LISTS, "count", "lean", "traced", "why"}
+            unknown = set(entry) - {*_LISTS, "count", "anywhere", "lean", "traced", "why"}
             if kind not in _KINDS or unknown or not entry.get("why"):
                 raise BuilderError(
                     f"reading {origin}: row {index + 1} of [[{kind}]] is not one of {', '.join(sorted(_KINDS))} with a "
@@ -79,6 +85,7 @@ def parse_rows(text: str, origin: str) -> list[Row]:
                     kind=kind,
                     **{name: tuple(entry.get(name, ())) for name in _LISTS},
                     count=bool(entry.get("count", True)),
+                    anywhere=bool(entry.get("anywhere", False)),
                     lean=bool(entry.get("lean", False)),
                     traced=bool(entry.get("traced", False)),
                     why=entry["why"],

@@ -25,6 +25,10 @@ _LIBRARY = re.compile(rb"lib(?<=[\0/]lib)[\w+-]{1,60}\.so(?:\.\d+){0,3}(?=\0)", 
 _PRINTED = re.compile(rb"[\t\n\v\f\r\x20-\x7e]{3,}")  # the shortest dotted name
 _BEFORE_WORDS = frozenset(b" \t\n\r\f\v`'\"([,:/*#=-")
 _AFTER_WORDS = frozenset(b" \t\n\r\f\v`'\")],:/*#=-")
+# Asked for by Cython itself, when asyncio looks whether a compiled function is one of its coroutines: it is there then.
+_OF_CYTHON = b"asyncio.coroutines"
+# The words that Brotli expects in texts: how they begin, their length and CRC-32. RFC 7932, appendix A.
+_BROTLI, _BROTLI_BYTES, _BROTLI_CRC = b"timedownlifeleft", 122_784, 0x5136CB04
 _SPACES = frozenset(b" \t\n\r\f\v")
 _ALIGNMENT = 16  # of a constant array of this size: the compilers' choice on x86-64 and arm64
 _FIRST_PLAIN = 0b111  # three bytes must be there before one can be referred to
@@ -79,10 +83,14 @@ def native_names(body: bytes, names: Names, module: str = "") -> frozenset[str]:
     Of a `module` of a package also those that it may import by a relative name, which is all that is in it: modules in
     the same folder, and those of the whole package whose names are too odd to be words.
     """
-    ended = {match[1] for match in _ENDED.finditer(body)}
-    found = {text for name in ended if (text := name.decode()) in names.modules}
     cython = b"cython" in body
     blobs = list(expanded(body)) if cython else []
+    if cython and not any(b"iscoroutinefunction" in text for text in (body, *blobs)):
+        body, *blobs = (text.replace(_OF_CYTHON, b"") for text in (body, *blobs))
+    if (at := body.find(_BROTLI)) >= 0 and zlib.crc32(body[at : at + _BROTLI_BYTES]) == _BROTLI_CRC:
+        body = body[:at] + body[at + _BROTLI_BYTES :]
+    ended = {match[1] for match in _ENDED.finditer(body)}
+    found = {text for name in ended if (text := name.decode()) in names.modules}
     printed = b"\0".join(_PRINTED.findall(body))  # neither names nor what stands beside them lies elsewhere
     joined = cython and b"decompression failed" not in body
     found |= set(_dotted(printed, names))

@@ -3,7 +3,7 @@
 import ast
 
 from builder.trim.facts import Facts, Import
-from builder.trim.words import LIBRARY, MAX_NAME_CHARS, NAME, codec_of
+from builder.trim.words import LIBRARY, MAX_NAME_CHARS, NAME, codec_of, codecs_called
 
 _READS_RECORDS = frozenset({"files", "read_text", "locate_file"})  # of a distribution
 
@@ -26,6 +26,7 @@ class Notes:
         self.constants: dict[str, str] = {}
         self.guards: tuple[str, ...] = ()
         self.depth = 0  # of functions
+        self.limited: frozenset[str] = frozenset()  # names that are one of some constants, here
 
     def facts(self) -> Facts:
         """All that was noted."""
@@ -39,6 +40,8 @@ class Notes:
 
     def text(self, text: str) -> None:
         """Note what a constant may name."""
+        if "code(" in text:
+            self.codecs |= codecs_called(text)
         if not text or len(text) > MAX_NAME_CHARS:
             return
         if NAME.fullmatch(text):
@@ -57,6 +60,10 @@ class Notes:
                 return self.constants.get(name)
             case _:
                 return None
+
+    def is_known(self, node: ast.expr) -> bool:
+        """Whether an expression is a constant, or one of those that have been noted."""
+        return self.constant(node) is not None or (isinstance(node, ast.Name) and node.id in self.limited)
 
     def prefix(self, node: ast.expr) -> str:
         """The constant beginning of a computed name; empty when it begins with something unknown."""

@@ -35,7 +35,7 @@ class Walk:
         self.found = Reached()
         self._ahead = ahead
         self._announced: set[str] = set()
-        rows = [row for row in rows if traced or not row.traced]
+        rows = [row for row in rows if (traced or not row.traced) and all(map(index.find, row.given))]
         self._traced = traced  # the roots are all that was used: only what runs when they are imported is added
         self._queue: deque[tuple[Module, bool]] = deque()
         self._full: set[str] = set()  # paths that more than the runtime's own closure reaches
@@ -46,6 +46,7 @@ class Walk:
         self._pending: dict[Row, list[tuple[Module, Module]]] = defaultdict(list)  # importers and what waits
         self._released: set[Row] = set()
         self._any_name = ""  # the function's module that asks for attributes of computed names
+        self._held: set[str] = set()  # first parts of what the function or a dependency imports, so that it may ask it
         self._late: dict[Row, str] = {}  # rows about codecs that depend on what is asked for anywhere, and a path
         # What is mentioned and imported by the function, and by packages whose use of codecs is not known.
         self._asking: list[tuple[frozenset[str], frozenset[str]]] = []
@@ -212,19 +213,52 @@ class Walk:
 
     def _release(self, module: Module, facts: Facts) -> None:
         """Let go of the imports that waited for a name which the module uses."""
+        imported = _imported(module, facts)
         names = facts.mentions | facts.strings | {f"@{trait}" for trait in facts.traits}
-        any_name = module.scope == FUNCTION and "attributes" in facts.traits
-        imported = _tops(one.module for one in facts.imports)
+        names |= {f"import {top}" for top in imported}
+        starred = _tops(one.module for one in facts.imports if "*" in one.names and not one.level)
         for row in self._waits:
             family = _tops(row.when)
-            asked = any_name or not names.isdisjoint(row.asks)  # "@" and a trait is asked for by who has it
-            knows = module.scope == FUNCTION or (row.count and bool(family & imported))
+            asked = not names.isdisjoint(row.asks) or family & starred
+            knows = module.scope == FUNCTION or row.anywhere or (row.count and bool(family & imported))
             is_deaf = module.name.partition(".")[0] in family or matches(module.name, row.unless)
-            if row in self._released or not asked or not knows or is_deaf:
-                continue
+            if asked and knows and not is_deaf:
+                self._let_go(row, module.path)
+
+    def _let_go(self, row: Row, by: str) -> None:
+        """Let the imports happen that waited for the row's names."""
+        if row not in self._released:
             self._released.add(row)
             for importer, waiting in self._pending.pop(row, []):
-                self.keep(waiting, Cause(f"its names are used in /{module.path}; imported by", importer.path))
+                self.keep(waiting, Cause(f"its names are used in /{by}; imported by", importer.path))
+
+    def _note_any_name(self, module: Module, facts: Facts) -> None:
+        """Ask for all names once the function puts one together: those of all that somebody can ask.
+
+        Of what only the standard library imports, nobody has the module whose attributes these would be.
+        """
+        is_first = not self._any_name and module.scope == FUNCTION and "attributes" in facts.traits
+        new = _imported(module, facts) - self._held
+        self._held |= new
+        if is_first:
+            self._any_name = module.path
+        if not self._any_name or not (new or is_first):
+            return
+        for row in self._waits:
+            if any(map(_is_name, row.asks)) and any(map(self._is_held, _tops(row.when))):
+                self._let_go(row, self._any_name)
+        for name in sorted(self._guarded):
+            waiting = self._guarded.pop(name)
+            held = [(owner, one) for owner, one in waiting if self._is_held(owner.name)]
+            if rest := [pair for pair in waiting if pair not in held]:
+                self._guarded[name] = rest
+            for owner, one in held:
+                self._import(owner, one, Cause(f"{name!r}, used in /{self._any_name}, is loaded by", owner.path))
+
+    def _is_held(self, name: str) -> bool:
+        """Whether the function can have the module, or what is in it: it or a dependency imports the package."""
+        top = name.partition(".")[0]
+        return top in self.telling or top in self._held
 
     def _wait(self, module: Module, one: Import) -> None:
         """An import of a module's `__getattr__`, which happens once somebody else asks for one of its names."""
@@ -232,7 +266,7 @@ class Walk:
             self._import(module, one, Cause("loaded by the `import *` of", starred))
             return
         for guard in one.guards:
-            asked = self._mentioned.get(guard) or self._any_name
+            asked = self._mentioned.get(guard) or (self._any_name if self._is_held(module.name) else "")
             if not asked and module.scope == STDLIB:
                 asked = self._mentioned_below.get(guard, "")
             if asked and asked != module.path:
@@ -250,10 +284,7 @@ class Walk:
         self._note_use(module, facts)
         self._release(module, facts)
         self._ask_first(facts.mentions | facts.strings, self._mentioned, module.path)
-        if module.scope == FUNCTION and "attributes" in facts.traits:
-            self._any_name = module.path
-            for name in list(self._guarded):
-                self._ask(name, module.path)
+        self._note_any_name(module, facts)
 
     def _note_use(self, module: Module, facts: Facts) -> None:
         """Remember what files that are no modules are judged by."""
@@ -350,6 +381,17 @@ def _above(package: str) -> Iterable[str]:
     while package:
         yield package
         package = package.rpartition(".")[0]
+
+
+def _imported(module: Module, facts: Facts) -> set[str]:
+    """First parts of the names that a module imports; of compiled code, of those that it may."""
+    named = facts.strings if module.is_native else facts.asked
+    return _tops([*(one.module for one in facts.imports), *named])
+
+
+def _is_name(ask: str) -> bool:
+    """Whether a row asks for an attribute, and not for an import or for a trait."""
+    return not ask.startswith(("import ", "@"))
 
 
 def _tops(names: Iterable[str]) -> set[str]:

@@ -107,9 +107,11 @@ class _Reader:
         if known is None and not names:
             self.visit(node.test)
         if known is not False:
+            limited = self.notes.limited
+            self.notes.limited |= _limited(node)
             self.notes.guards = names or before
             self.body(node.body)
-            self.notes.guards = before
+            self.notes.guards, self.notes.limited = before, limited
         if known is not True:
             self.body(node.orelse)
 
@@ -231,6 +233,17 @@ def _tried(body: list[ast.stmt]) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module
+
+
+def _limited(node: ast.If) -> frozenset[str]:
+    """The name that the test of an `if` compares with constants, if the body leaves it at that."""
+    match node.test:
+        case ast.Compare(left=ast.Name(id=name)) if _compared_names(node.test):
+            names = (inner for part in node.body for inner in ast.walk(part) if isinstance(inner, ast.Name))
+            is_bound = any(inner.id == name and not isinstance(inner.ctx, ast.Load) for inner in names)
+            return frozenset() if is_bound else frozenset({name})
+        case _:
+            return frozenset()
 
 
 def _without_docstring(body: list[ast.stmt]) -> Iterator[ast.stmt]:

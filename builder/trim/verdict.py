@@ -29,6 +29,7 @@ from builder.trim.reached import Cause, Reached, Verdict
 from builder.trim.rules import DEPENDENCIES, FUNCTION, STDLIB, Choice
 from builder.trim.rules import RUNTIME as RUNTIME_SCOPE
 from builder.trim.sourceless import sourceless
+from builder.trim.texts import codecs_of_texts
 from builder.trim.zones import without_zones
 
 LOADER = "the program loader"
@@ -75,6 +76,7 @@ def judge(
             *((script.path, Cause("may be run by the function")) for script in scripts if used is None),
             *(asked := list(_roots(files, choice, back))),
             *_used(files, index, used),
+            *codecs_of_texts(files.values(), index),
             *(_all_dependencies(index) if plan.foundation and plan.foundation.has_packages and used is None else ()),
         ]
         walk.lean(own)

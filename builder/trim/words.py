@@ -8,6 +8,7 @@ MAX_NAME_CHARS = 200  # a longer string names nothing
 
 NAME = re.compile(r"(?:\.?/)?\.*[^\W\d]\w*(?:[.:/-][^\W\d]\w*)*|\.+", re.ASCII)
 LIBRARY = re.compile(r"(?:lib)?[\w+.-]+\.so(?:\.\d+)*", re.ASCII)
+_CODED = re.compile(r"""code\(\s*['"]([\w. -]{2,30})['"]""", re.ASCII)
 _CODEC = re.compile(r"[\w. -]{2,30}", re.ASCII)
 
 CODECS = frozenset(aliases.values()) | {
@@ -24,3 +25,8 @@ def codec_of(text: str) -> str:
     name = normalize_encoding(text).lower()
     name = aliases.get(name, name)
     return name if name in CODECS else ""
+
+
+def codecs_called(text: str) -> set[str]:
+    """The modules of `encodings` that calls of `encode` and `decode` within a text name: a template's, for one."""
+    return {codec for name in _CODED.findall(text) if (codec := codec_of(name))}

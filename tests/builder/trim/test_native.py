@@ -2,6 +2,9 @@
 
 import zlib
 
+import pytest
+
+from builder.trim import native
 from builder.trim.native import Names, native_names
 
 NAMES = Names(
@@ -39,3 +42,30 @@ def test_text_ends_where_garbage_begins() -> None:
         "p.other._odd_name",
     }
     assert native_names(body + plain_lzss(b"\1" * 3000 + other), NAMES, "p.sub.etree") == {"p.sub._path"}
+
+
+ASYNC = Names(frozenset({"asyncio", "asyncio.coroutines", "p", "p.sub"}))
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"cython\0asyncio.coroutines\0_is_coroutine\0", set()),
+        (b"cython\0fooasyncio.coroutinesbar\0", set()),
+        (b"cython\0asyncio.coroutines\0asyncio\0", {"asyncio"}),
+        (b"cython\0asyncio.coroutines\0iscoroutinefunction\0", {"asyncio", "asyncio.coroutines"}),
+        (b"\0asyncio.coroutines\0", {"asyncio.coroutines"}),
+    ],
+)
+def test_what_cython_writes_into_every_module_names_no_module_of_its_author(body: bytes, found: set[str]) -> None:
+    """Each function that it compiles can tell asyncio whether it is a coroutine; who imports asyncio has its name."""
+    assert native_names(body, ASYNC, "q.r") == found
+
+
+def test_words_of_brotli_are_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its dictionary of 122,784 bytes holds "secrets" and "email"; what only begins like it is read."""
+    words = native._BROTLI + b"\0p.sub\0" * 3
+    monkeypatch.setattr(native, "_BROTLI_BYTES", len(words))
+    assert native_names(b"\0x\0" + words + b"\0asyncio\0", ASYNC) == {"p.sub", "asyncio"}
+    monkeypatch.setattr(native, "_BROTLI_CRC", zlib.crc32(words))
+    assert native_names(b"\0x\0" + words + b"\0asyncio\0", ASYNC) == {"asyncio"}

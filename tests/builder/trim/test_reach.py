@@ -354,6 +354,8 @@ why = "test"
         ("import a, b", "import a\na.info(x)", set()),
         ("import a\na.info(x)", "", {"opt/docs.py"}),
         ("import a\ngetattr(a, event['name'])()", "", {"opt/sql.py", "opt/docs.py"}),
+        ("from a import *", "", {"opt/sql.py", "opt/docs.py"}),
+        ("import b", "from a import *", {"opt/sql.py"}),
     ],
 )
 def test_an_import_waits_until_its_name_is_used(kept, app: str, other: str, reached: set[str]):
@@ -444,3 +446,66 @@ def test_the_list_of_a_distributions_files_stays_for_who_reads_it(synthetic):
     assert record in synthetic({"task/app.py": "from importlib.metadata import files\nfiles('plug')", **files}).data()
     resources = "from importlib.resources import files\nfiles('plug')"
     assert record not in synthetic({"task/app.py": f"import plug\n{resources}", **files}).data()
+
+
+POOL = "def __getattr__(name):\n    if name == 'Pool':\n        import pool"
+COMPUTED = "import a\ngetattr(a, event['name'])()"
+
+
+@pytest.mark.parametrize(
+    ("app", "other", "loads"),
+    [
+        (COMPUTED, "import std", False),
+        (f"import std\n{COMPUTED}", "", True),
+        (COMPUTED, "import user", True),
+        ("import a, std", "", False),
+        ("import a, std\nstd.Pool()", "", True),
+    ],
+)
+def test_a_computed_name_is_asked_only_of_what_somebody_has(kept, app: str, other: str, loads: bool):  # noqa: FBT001 - of a table
+    """The function can ask what it or a dependency imports, not a module that only the standard library has."""
+    files = {"task/app.py": app, "opt/a.py": "import below", "opt/user.py": "import std", "std/below.py": "import std"}
+    files |= {"std/std.py": POOL, "std/pool.py": "", "task/more.py": ""}
+    if other == "import user":
+        files["opt/a.py"] += "\nimport user"
+    assert ("std/pool.py" in kept(files)) is loads
+
+
+ANYWHERE = """
+[[waits]]
+when = ["web"]
+modules = ["tls"]
+asks = ["import tls", "https"]
+given = ["plain"]
+anywhere = true
+why = "test"
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "loads"),
+    [
+        ("x.get()", False),
+        ("x.https()", True),
+        ("import tls", True),
+        ("load_module('tls')", True),
+        ("getattr(x, y)", False),
+        ("from web import *", True),
+    ],
+)
+def test_a_part_waits_for_whoever_names_it_or_imports_it(kept, source: str, loads: bool):  # noqa: FBT001 - of a table
+    """`anywhere`: also in a package that gets the module from another one; "import x" is asked by who imports x."""
+    web = "try:\n    import tls\nexcept ImportError: ..."
+    files = {"task/app.py": "import web, b", "opt/b.py": source, "std/web.py": web, "std/tls.py": ""}
+    assert "std/tls.py" in kept(files, rows=ANYWHERE)
+    files["std/plain.py"] = ""
+    assert ("std/tls.py" in kept(files, rows=ANYWHERE)) is loads
+
+
+def test_compiled_code_asks_for_what_it_may_import(kept):
+    """Its imports are among its names."""
+    files = {"task/app.py": "import web, n", "opt/n.cpython-311-x86_64-linux-gnu.so": "", "std/web.py": "import tls"}
+    files |= {"std/tls.py": "", "std/plain.py": "", "opt/other.py": "import tls"}
+    path = "opt/n.cpython-311-x86_64-linux-gnu.so"
+    assert "std/tls.py" not in kept(files, rows=ANYWHERE, native={path: set()})
+    assert "std/tls.py" in kept(files, rows=ANYWHERE, native={path: {"tls"}})

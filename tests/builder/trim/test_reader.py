@@ -117,6 +117,10 @@ def test_the_constant_beginning_of_a_computed_name_is_seen(source: str, prefix: 
         ("data.decode(encoding)", "decodes"),
         ("open(f, encoding=enc)", "decodes"),
         ("codecs.lookup(name)", "decodes"),
+        ("if name in {'utf-8', 'ascii'}:\n    name = other\n    data.decode(name)", "decodes"),
+        ("if name in {'utf-8', x}:\n    data.decode(name)", "decodes"),
+        ("if name in {'utf-8', 'ascii'}: ...\ndata.decode(name)", "decodes"),
+        ("if name in {'utf-8', 'ascii'}: ...\nelse:\n    data.decode(name)", "decodes"),
         ("str(data, enc)", "decodes"),
         ("ctypes.CDLL('libx.so')", "opens"),
         ("boto3.client(name)", "services"),
@@ -129,7 +133,8 @@ def test_what_a_module_does_besides_importing_is_a_trait(source: str, trait: str
 
 
 @pytest.mark.parametrize(
-    "source", ["data.decode('utf-8')", "data.decode()", "open(f, encoding='utf-8')", "open(f, encoding=None)",
+    "source", ["if name in {'utf-8', 'ascii'}:\n    data.decode(name)", "if x == 'ascii':\n    unquote(y, encoding=x)",
+               "data.decode('utf-8')", "data.decode()", "open(f, encoding='utf-8')", "open(f, encoding=None)",
                "table.lookup(x)", "boto3.client('s3')", "import_module('a')"]
 )  # fmt: skip
 def test_constants_make_no_trait(source: str):
@@ -155,6 +160,12 @@ def test_names_among_constants_are_collected():
     assert found.dists == {"My.Package"}
     assert found.libraries >= {"libgeos_c.so.1", "proj"}
     assert found.asked == {"lonely"}
+
+
+def test_codecs_that_a_template_calls_for_are_collected():
+    """A text may be code of another language that calls Python's methods."""
+    found = facts("render('{{ x.encode(\\'cp437\\') }} {{ y.decode( \"Shift-JIS\" ) }} {{ z.encode(w) }}' + 200 * 'x')")
+    assert found.codecs == {"cp437", "shift_jis"}
 
 
 def test_defined_and_mentioned_names_are_collected():
