@@ -82,7 +82,7 @@ def list_extensions(extensions: Extensions) -> list[tuple[str, Sequence[str]]]:
     if not isinstance(extensions, str):
         return sorted(extensions.items())
     try:
-        with os.scandir(extensions) as entries:
+        with os.scandir(os.path.abspath(extensions)) as entries:  # noqa: PTH100 - no pathlib here; they start elsewhere
             return sorted((entry.name, [entry.path]) for entry in entries if not entry.is_dir())
     except OSError:
         return []

@@ -337,11 +337,16 @@ def _exited_init(environment: Environment, event: Exited, now: float) -> Step:
     report = ReportInit(now - environment.spawned_s, phase_of(environment), "error", answer.error_type)
     down = environment._replace(state=State.DOWN, answer=None)
     if environment.in_init_phase:
-        return _retry_or_rest(down, (_NO_TIMER, report), now)
+        return _retry_or_rest(down, (_NO_TIMER, report, *failed_early(event)), now)
     if environment.answer is None:
         message = answers.exit_message(event.how) if event.failure is None else event.failure.message
         return _failed(down, now, answer, (report,), message)
     return _failed(down, now, answer, (report,), None)
+
+
+def failed_early(event: Exited) -> tuple[Note, ...]:
+    """Why an extension ended an init that nobody waits for: no invocation will tell."""
+    return () if event.failure is None else (Note(f"Error: {event.failure.message}"),)
 
 
 def _exited_idle(environment: Environment, event: Exited, now: float) -> Step:

@@ -43,7 +43,7 @@ from .environment import (
     Terminate,
 )
 from .errors import InternalError
-from .lifecycle import on_init_error, on_start, phase_of
+from .lifecycle import failed_early, on_init_error, on_start, phase_of
 from .values import Answer, Invocation, Result
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def _exited_init(environment: Environment, event: Exited, now: float) -> Step:
     report = ReportInit(now - environment.spawned_s, phase_of(environment), "error", answer.error_type)
     rested = environment._replace(answer=None)
     if environment.in_init_phase or not environment.held:
-        return _retry_or_rest(rested, (_NO_TIMER, report), now)
+        return _retry_or_rest(rested, (_NO_TIMER, report, *failed_early(event)), now)
     message = None if environment.answer else answers.exit_message(event.how)
     failed, effects = _fail_all(rested, lambda _: answer, now, message=message)
     return Step(failed, (report, *effects))

@@ -66,7 +66,7 @@ def run(folder: Path) -> Callable[..., Story]:
 
         async def story() -> Story:
             log = bytearray()
-            settings = Settings(command, environment, extensions=str(folder), **more)
+            settings = Settings(command, environment, **{"extensions": str(folder), **more})
             async with Emulator(settings, log=log.extend) as emulator:
                 outcomes = [await emulator.invoke(event) for event in events]
             return Story(outcomes, log.decode())
@@ -156,12 +156,23 @@ def test_an_extension_that_never_registers(run: Callable[..., Story], folder: Pa
 
 
 def test_what_cannot_be_started(run: Callable[..., Story], folder: Path) -> None:
-    """A file that is no program is a launch error."""
+    """A file that is no program is a launch error, told before there is an event."""
     (folder / "agent").write_text("no program")
     story = run("echo", b"1")
     assert story.outcomes[0].status == 502
     assert "Error Type: Extension.LaunchError" in story.log
-    assert f"starting the extension '{folder}/agent' in '/': " in story.log
+    early, _, late = story.log.partition("START")
+    assert f"\nError: starting the extension '{folder}/agent' in '/': " in early
+    assert f"Error: starting the extension '{folder}/agent' in '/': " in late
+
+
+def test_a_folder_may_be_named_from_where_the_emulator_runs(
+    run: Callable[..., Story], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Extensions run in /, wherever their files are."""
+    install(folder, "agent")
+    monkeypatch.chdir(folder.parent)
+    assert len(run("echo", b"1", extensions=folder.name).said("registered")) == 1
 
 
 def test_more_than_ten(run: Callable[..., Story], folder: Path) -> None:
