@@ -31,6 +31,11 @@ from builder.errors import OutputError
 # Bumped when the meaning of an entry changes; older entries are then simply never found.
 FORMAT = "2"
 
+# Tells programs that back up or pack a folder that this one holds nothing of worth.
+# Source: "Cache Directory Tagging Specification", https://bford.info/cachedir/.
+TAG_NAME = "CACHEDIR.TAG"
+TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# A cache of firkin, which may be deleted at any time.\n"
+
 UNUSED_S = 30 * 24 * 3600  # entries nobody used for a month are removed
 PRUNE_EVERY_S = 24 * 3600  # and looked for once a day
 ABANDONED_S = 24 * 3600  # what a killed build left in tmp/, or never finished fetching
@@ -130,6 +135,9 @@ class Cache:
         with self._writing():
             temporary.mkdir(parents=True, exist_ok=True)
             scratch = Path(tempfile.mkdtemp(dir=temporary))
+            if not (self.folder / TAG_NAME).exists():  # also where an older version or a restored copy has none
+                (scratch / TAG_NAME).write_bytes(TAG)
+                (scratch / TAG_NAME).replace(self.folder / TAG_NAME)
         try:
             yield scratch
         finally:

@@ -64,6 +64,7 @@ class Config:
     drop: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()  # files about the image: report, SBOM, …
     labels: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     volatile: tuple[str, ...] = ()

@@ -94,10 +94,10 @@ def parse_reference(text: str, *, origin: str = "--tag") -> tuple[str, str]:
     return reference.familiar.removesuffix(f":{reference.tag}"), reference.tag
 
 
-def inside(source: Path, outputs: Iterable[Output]) -> tuple[str, ...]:
-    """Patterns, as in .dockerignore, of the outputs that lie in the function's folder: they are no part of it."""
+def inside(source: Path, outputs: Iterable[Output], documents: Iterable[str] = ()) -> tuple[str, ...]:
+    """Patterns, as in .dockerignore, of what is written into the function's folder and is no part of it."""
     top = source.resolve()
-    places = (Path(output.target).resolve() for output in outputs if output.target)
+    places = [Path(place).resolve() for place in (*(output.target for output in outputs), *documents) if place]
     return tuple(
         exactly(place.relative_to(top).as_posix()) for place in places if place != top and place.is_relative_to(top)
     )

@@ -87,7 +87,8 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
         _check_platform(config, interpreter)
         compiler = choose_compiler(interpreter)
         choice = Choice(config.trim, config.keep, config.drop)
-        function = observe_function(config, interpreter, choice, also_ignored=inside(config.source, outputs))
+        written = inside(config.source, outputs, config.documents)
+        function = observe_function(config, interpreter, choice, also_ignored=written)
         console.detail(f"handler {function.handler}, {interpreter.described} at {interpreter.executable}")
     with console.step("install dependencies"):
         packages = observe_packages(

@@ -1,7 +1,7 @@
 """The function's folder as it is on disk: its files, its sample events, its name.
 
 Reads names and sizes, never runs the function's code. What is left out: `DEFAULT_IGNORED`, then `.dockerignore` (which
-can take files back with `!`), virtual environments and image layouts wherever they are.
+can take files back with `!`), virtual environments, image layouts and firkin's own cache wherever they are.
 """
 
 import json
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from builder.cache import TAG, TAG_NAME
 from builder.errors import SourceError
 from builder.listing import leads_back
 from builder.patterns import Patterns
@@ -108,7 +109,7 @@ def _walk(folder: str, prefix: str, ignored: Patterns, top: str) -> Iterator[Sou
     """The files below a folder, and None for each folder, so that folders count towards the limit too."""
     with os.scandir(folder) as scanned:
         entries = list(scanned)
-    if prefix and any(entry.name in FOREIGN_MARKS for entry in entries):
+    if prefix and any(entry.name in FOREIGN_MARKS or _marks_our_cache(entry) for entry in entries):
         return
     yield None
     for entry in entries:
@@ -125,6 +126,11 @@ def _walk(folder: str, prefix: str, ignored: Patterns, top: str) -> Iterator[Sou
             _check_name(path)
             stat = entry.stat()
             yield SourceFile(path, stat.st_size, bool(stat.st_mode & 0o100))
+
+
+def _marks_our_cache(entry: os.DirEntry[str]) -> bool:
+    """Whether it is the tag of a cache of ours; what others cache may be what the function needs."""
+    return entry.name == TAG_NAME and entry.is_file() and Path(entry.path).read_bytes() == TAG
 
 
 def _check_name(path: str) -> None:

@@ -72,7 +72,8 @@ def build_command(
     if options["index"] and not several:
         raise click.UsageError("--index is of several platforms: name them with --platform.")
     asked = (*outputs, *(["docker"] if load and "docker" not in outputs else []))
-    config = config_of(source, outputs=asked, prove=not no_prove, cache=not no_cache, **options)
+    documents = tuple(str(file) for file in (report, sbom, provenance, image_refs) if file)
+    config = config_of(source, outputs=asked, documents=documents, prove=not no_prove, cache=not no_cache, **options)
     _check_push(config)
     with open_cache(console, fresh=no_cache or check is not None) as cache:
         if show_plan or dockerfile:

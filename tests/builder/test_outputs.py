@@ -142,6 +142,11 @@ def test_outputs_elsewhere_are_not_looked_for_in_the_folder(tmp_path):
     assert inside(tmp_path / "fn", outputs) == ()
 
 
+def test_documents_in_the_functions_folder_are_no_part_of_it(tmp_path):
+    """A report of the last build would change the image of the next."""
+    assert inside(tmp_path, [], [str(tmp_path / "dist/report.html"), "/elsewhere/x.json"]) == ("dist/report.html",)
+
+
 def test_a_link_to_the_folder_is_the_folder(tmp_path):
     (tmp_path / "fn").mkdir()
     (tmp_path / "link").symlink_to("fn")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builder import project
+from builder.cache import Cache
 from builder.errors import SourceError
 from builder.outputs import parse_reference
 from builder.project import (
@@ -321,3 +322,11 @@ def test_an_expected_answer_that_no_event_finds_is_told(write):
         "events/expected/B.json is not read: there is no events/B.json",
     ]
     assert unread_answers(write({"app.py": ""}, "none")) == []
+
+
+def test_a_cache_of_ours_in_the_folder_is_no_part_of_it(write):
+    """As CI keeps it, which saves only what is in the project; a cache of others may be what the function needs."""
+    folder = write({"app.py": "", "models/CACHEDIR.TAG": "of others", "models/m": ""})
+    cache = Cache(folder / ".cache/firkin", print)
+    cache.write_record("kind", "key", {"a": 1})
+    assert paths(folder) == ["app.py", "models/CACHEDIR.TAG", "models/m"]
