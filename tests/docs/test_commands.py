@@ -87,18 +87,37 @@ def test_pages_have_commands():
     }  # fmt: skip
 
 
-def test_the_workflows_commands_work(tmp_path, warm_cache):
-    """The `build-image` lines of the ready workflows, run as they stand in a folder with a function."""
+def workflows() -> dict[str, str]:
+    """The ready workflows by the schema that is theirs."""
     page = (TOP / "docs/how-to/build-in-ci.md").read_text()
-    yamls = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    lines = [line for text in yamls for line in re.findall(r"build-image .*", text)]
+    github, gitlab = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    return {"github-workflows": github, "gitlab-ci": gitlab}
+
+
+def test_the_workflows_are_what_their_services_take(tmp_path):
+    """By the schemas that GitHub's and GitLab's editors check with; no runner of theirs is asked."""
+    for schema, text in workflows().items():
+        (tmp_path / f"{schema}.yml").write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", f"{schema}.yml"],
+            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout
+
+
+def test_the_workflows_commands_work(tmp_path, warm_cache):
+    """The `build-image` lines of the ready workflows, run as they stand in a folder with a function.
+
+    One of them with its cache where the workflow has it, in the folder, of which it is no part.
+    """
+    lines = [line for text in workflows().values() for line in re.findall(r"build-image .*", text)]
     assert len(lines) == 2
     for number, line in enumerate(lines):
         folder = tmp_path / str(number)
         shutil.copytree(TOP / "examples/hello", folder)
         environment = os.environ | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "BUILD_IMAGE_CACHE_DIR": str(warm_cache),
+            "BUILD_IMAGE_CACHE_DIR": (str(warm_cache), ".cache/firkin")[number],
             "GITHUB_ACTIONS": "true",
         }
         done = subprocess.run(
@@ -110,6 +129,7 @@ def test_the_workflows_commands_work(tmp_path, warm_cache):
             "image.tar",
             "report.html",
         ]
+        assert ".cache" not in (folder / "dist/report.html").read_text()
 
 
 def test_links_lead_somewhere():
