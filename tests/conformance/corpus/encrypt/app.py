@@ -6,7 +6,7 @@ import datetime as dt
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives import hashes, hmac, padding, serialization
+from cryptography.hazmat.primitives import constant_time, hashes, hmac, padding, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
 from cryptography.hazmat.primitives.ciphers import Cipher, aead, algorithms, modes
@@ -79,6 +79,13 @@ def certificate(event):
     return [again.subject.rfc4514_string(), [extension.oid._name for extension in again.extensions]]
 
 
+def identify(event):
+    public = ec.derive_private_key(event["number"], ec.SECP256R1()).public_key()
+    own = x509.SubjectKeyIdentifier.from_public_key(public)
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(public)
+    return [own.digest.hex(), constant_time.bytes_eq(own.digest, issuer.key_identifier)]
+
+
 def agree(event):
     one, other = (x25519.X25519PrivateKey.from_private_bytes(KEY[n:] + KEY[:n]) for n in (0, 1))
     return one.exchange(other.public_key()) == other.exchange(one.public_key())
@@ -110,5 +117,5 @@ def keys(event):
 
 
 def handler(event, context):
-    actions = (cbc, fernet, digest, mac, derive, sign, certificate, agree, rsa_round, seal, keys)
+    actions = (cbc, fernet, digest, mac, derive, sign, certificate, identify, agree, rsa_round, seal, keys)
     return {action.__name__: action for action in actions}[event["do"]](event)

@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import sqlite3
 import tempfile
+import uuid
 from pathlib import Path
 
 
@@ -73,6 +74,13 @@ def error(event):
     return None
 
 
+def identify(event):
+    sqlite3.register_adapter(uuid.UUID, str)
+    made = sqlite3.connect(":memory:")
+    kinds = {"md5": uuid.uuid3, "sha1": uuid.uuid5}
+    return made.execute("select ?", [kinds[event["kind"]](uuid.NAMESPACE_DNS, event["name"])]).fetchone()[0]
+
+
 def handler(event, context):
-    actions = (query, rows, functions, aggregate, dump, adapt, backup, error)
+    actions = (query, rows, functions, aggregate, dump, adapt, identify, backup, error)
     return {action.__name__: action for action in actions}[event["do"]](event)
