@@ -116,7 +116,7 @@ def _below(walk: "Walk", module: Module, prefix: str) -> None:
         starts = [prefix]
     for start in filter(None, (start.lstrip(".") for start in starts)):
         for other in list(walk.index.starting(start)):
-            if not (walk.is_optional(module, other.name) or walk.has_to_wait(module, other)):
+            if not (walk.is_optional(module, other.name) or walk.waiting.has_to_wait(module, other)):
                 walk.keep(other, Cause(f"begins with {start!r}, as names computed by", module.path))
 
 
