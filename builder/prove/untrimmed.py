@@ -6,13 +6,15 @@ long a start takes, not what it does. Kept in the cache. Never runs anything.
 
 import os
 import shutil
+import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from builder.cache import ELSEWHERE, Cache, key_of
 from builder.disk import disk
 from builder.errors import OutputError
-from builder.plan import How, PlannedFile
+from builder.plan import TASK, How, PlannedFile
 
 _FOLDER_MODE = 0o755
 _KIND = "rest"  # of trees in the cache
@@ -53,10 +55,24 @@ def _fill(folder: Path, files: Iterable[PlannedFile]) -> None:
                     place.write_bytes(file.content)
                 case How.FOLDER:
                     place.mkdir(exist_ok=True)
+                case _ if _is_linked(file, place):
+                    continue
                 case _:
                     shutil.copyfile(file.source, place)
             if file.how is not How.LINK:
                 place.chmod(file.mode)
+
+
+def _is_linked(file: PlannedFile, place: Path) -> bool:
+    """Whether a link could be made: quicker than a copy, but its mode is the file's, and so is what is edited in place.
+
+    Then the folder is not as it was left, and is made again.
+    """
+    with suppress(OSError):
+        if not file.path.startswith(f"{TASK}/") and stat.S_IMODE(os.stat(file.source).st_mode) == file.mode:  # noqa: PTH116 - thousands of times
+            os.link(file.source, place)
+            return True
+    return False
 
 
 def _make_folders(folder: Path) -> None:

@@ -20,3 +20,20 @@ def test_files_lie_at_their_places_with_their_modes(write, cache):
     assert (folder / "opt/a").stat().st_mode & 0o777 == 0o755
     assert not (folder / "opt/a/__pycache__").exists()
     assert folder_of(rest, cache) == folder, "it is kept"
+
+
+def test_what_needs_no_other_mode_is_linked(write, cache):
+    """Of packages and the interpreter; never what a person edits. What is edited all the same is laid out anew."""
+    made = write({"same.py": "1", "other.py": "2", "own.py": "3"})
+    (made / "same.py").chmod(0o644)
+    (made / "own.py").chmod(0o644)
+    (made / "other.py").chmod(0o600)
+    paths = {"opt/python/same.py": "same.py", "opt/python/other.py": "other.py", "var/task/own.py": "own.py"}
+    rest = [PlannedFile(path, str(made / name), "", size=1, stamp="1") for path, name in paths.items()]
+    folder = folder_of(rest, cache)
+    linked = [(folder / path).samefile(made / name) for path, name in paths.items()]
+    assert linked == [True, False, False]
+    assert {(folder / path).stat().st_mode & 0o777 for path in paths} == {0o644}
+    assert (made / "other.py").stat().st_mode & 0o777 == 0o600
+    (made / "same.py").write_text("longer")
+    assert (folder_of(rest, cache) / "opt/python/same.py").read_text() == "longer"
