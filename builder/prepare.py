@@ -4,6 +4,7 @@ Writes nothing but the cache, and builds nothing. Prints through the console onl
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -90,7 +91,9 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
         written = inside(config.source, outputs, config.documents)
         function = observe_function(config, interpreter, choice, also_ignored=written)
         console.detail(f"handler {function.handler}, {interpreter.described} at {interpreter.executable}")
-    with console.step("install dependencies"):
+    with console.step("install dependencies"), ThreadPoolExecutor(1, "ahead") as pool:
+        # Looked at while uv works, on another core.
+        host = None if base and base.kept else pool.submit(observe_host, interpreter, choice, cache)
         packages = observe_packages(
             config,
             interpreter,
@@ -102,7 +105,7 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
             program=base.foundation.program if base else "",
         )
     with console.step("plan"):
-        shipped = None if base and base.kept else observe_host(interpreter, choice, cache)
+        shipped = host.result() if host else None
         plan = make_plan(
             config,
             interpreter,

@@ -1,5 +1,6 @@
 """What trimming left out, laid out as a folder."""
 
+from builder.cache import Cache
 from builder.plan import How, PlannedFile
 from builder.prove.untrimmed import folder_of
 
@@ -22,7 +23,7 @@ def test_files_lie_at_their_places_with_their_modes(write, cache):
     assert folder_of(rest, cache) == folder, "it is kept"
 
 
-def test_what_needs_no_other_mode_is_linked(write, cache):
+def test_what_needs_no_other_mode_is_linked(write, tmp_path):
     """Of packages and the interpreter; never what a person edits. What is edited all the same is laid out anew."""
     made = write({"same.py": "1", "other.py": "2", "own.py": "3"})
     (made / "same.py").chmod(0o644)
@@ -30,6 +31,8 @@ def test_what_needs_no_other_mode_is_linked(write, cache):
     (made / "other.py").chmod(0o600)
     paths = {"opt/python/same.py": "same.py", "opt/python/other.py": "other.py", "var/task/own.py": "own.py"}
     rest = [PlannedFile(path, str(made / name), "", size=1, stamp="1") for path, name in paths.items()]
+    warnings: list[str] = []
+    cache = Cache(tmp_path / "cache", warnings.append)
     folder = folder_of(rest, cache)
     linked = [(folder / path).samefile(made / name) for path, name in paths.items()]
     assert linked == [True, False, False]
@@ -37,3 +40,4 @@ def test_what_needs_no_other_mode_is_linked(write, cache):
     assert (made / "other.py").stat().st_mode & 0o777 == 0o600
     (made / "same.py").write_text("longer")
     assert (folder_of(rest, cache) / "opt/python/same.py").read_text() == "longer"
+    assert len(warnings) == 1
