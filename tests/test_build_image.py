@@ -163,19 +163,18 @@ def test_the_three_kinds_hold_the_same_image(build_image, function, tmp_path, sk
     assert names(tmp_path) == ["a", "b.tar", "c", "hello"]
 
 
-@pytest.mark.parametrize("kind", ["oci", "tar", "rootfs"])
-def test_an_output_is_replaced_by_the_next_build(build_image, function, tmp_path, kind):
-    source = function()
-    build_image(source, "-q", "-o", f"{kind}:out")
+def test_an_output_of_every_kind_is_replaced_by_the_next_build(build_image, function, tmp_path):
+    source, outputs = function(), ("-o", "oci:layout", "-o", "tar:archive", "-o", "rootfs:root")
+    build_image(source, "-q", *outputs)
     (source / "app.py").write_text(ECHO)
-    done = build_image(source, "-q", "-o", f"{kind}:out", "-o", "rootfs:check")
+    done = build_image(source, "-q", *outputs)
     assert done.code == 0, done.err
-    assert (tmp_path / "check/var/task/app.py").read_text() == ECHO
-    if kind == "oci":
-        assert json.loads((tmp_path / "out/index.json").read_text())["manifests"][0]["digest"] == digest_of(done.out)
-    if kind == "rootfs":
-        assert (tmp_path / "out/var/task/app.py").read_text() == ECHO
-    assert names(tmp_path) == ["check", "hello", "out"]
+    assert json.loads((tmp_path / "layout/index.json").read_text())["manifests"][0]["digest"] == digest_of(done.out)
+    with tarfile.open(tmp_path / "archive") as archive:
+        index = json.load(archive.extractfile("index.json"))
+    assert index["manifests"][0]["digest"] == digest_of(done.out)
+    assert (tmp_path / "root/var/task/app.py").read_text() == ECHO
+    assert names(tmp_path) == ["archive", "hello", "layout", "root"]
 
 
 @pytest.mark.parametrize("kind", ["oci", "rootfs", "tar"])
@@ -552,9 +551,9 @@ def test_no_cache_builds_anew_and_leaves_the_cache_alone(build_image, function, 
 
 
 @pytest.mark.root
-@pytest.mark.parametrize("size_mb", [1, 4, 12, 20])
+@pytest.mark.parametrize("size_mb", [1, 4, 12])
 def test_a_full_cache_disk_is_told_whatever_step_it_stops(build_image, function, small_disk, tmp_path, size_mb):
-    """1 MB ends in bytecode, 4 in the first layer, 12 and 20 in unpacking; then with room it works."""
+    """1 MB ends in bytecode, 4 in the first layer, 12 in unpacking; then with room it works."""
     place = small_disk(size_mb * 1000)
     source = function()
     done = build_image(source, "-o", f"oci:{tmp_path}/out", cache=place / "cache", **SMALL)
@@ -636,11 +635,12 @@ def start_build(commands: Path, source: Path, cache: Path, out: Path, **variable
 
 
 def wait_for(there: Callable[[], bool], process: subprocess.Popen) -> None:
-    """Until something is there, as fast as can be seen; the process must not have ended before."""
+    """Until something is there; the process must not have ended before."""
     deadline = time.monotonic() + 60
     while not there():
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline, "it never came to that point"
+        time.sleep(0.0005)  # short beside any of the moments, and leaves the processor to the build
 
 
 def seen(folder: Path, pattern: str) -> bool:

@@ -4,8 +4,6 @@ import json
 import subprocess
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 from tests.builder.attest.wheels import write_wheel
 from tests.conftest import run, write_function
@@ -44,6 +42,9 @@ def read(folder, name):
 
 def test_the_sbom_is_valid(built):
     """By the schema of CycloneDX 1.6, strictly."""
+    from cyclonedx.schema import SchemaVersion  # noqa: PLC0415 - slow to import, in every worker that collects
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415
+
     text = (built[0] / "sbom.json").read_text()
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
 
