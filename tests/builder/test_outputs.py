@@ -1,6 +1,7 @@
 """Outputs are named unambiguously, refused early, and replaced only where they are ours."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from builder.cache import Cache
 from builder.errors import ImageError, OutputError, SourceError
-from builder.oci import BlobStore, Entry, Image, ImageConfig
+from builder.interpreter import this_platform
+from builder.oci import BlobStore, Entry, Image, ImageConfig, write_index_layout, write_layout
 from builder.outputs import Output, check_outputs, inside, open_image, parse_output, parse_reference, write_output
 from builder.patterns import Patterns
 
@@ -251,6 +253,20 @@ def test_neighbours_are_no_conflict(tmp_path, monkeypatch):
 def test_an_image_reads_back_with_its_digest(tmp_path, image, cache, kind):
     write_output(Output(kind, str(tmp_path / "out")), image, "hello", cache)
     assert open_image(f"{kind}:{tmp_path}/out").digest == image.digest
+
+
+def test_of_several_platforms_this_machines_image_is_meant(tmp_path, image):
+    """Or the one that was asked for; one image alone is meant whatever it is for."""
+    foreign = "s390x"
+    other = Image.assemble(replace(image.config, architecture=foreign), image.layers, blobs=image.blobs)
+    here = Image.assemble(
+        replace(image.config, architecture=this_platform().partition("/")[2]), image.layers, blobs=image.blobs
+    )
+    write_index_layout([other, here], tmp_path / "all")
+    write_layout(other, tmp_path / "other")
+    assert open_image(f"oci:{tmp_path}/all").digest == here.digest
+    assert open_image(f"oci:{tmp_path}/all", f"linux/{foreign}").digest == other.digest
+    assert open_image(f"oci:{tmp_path}/other").digest == other.digest
 
 
 @pytest.mark.parametrize("text", ["rootfs:x", "docker", "oci:", "x", "docker:hello"])
