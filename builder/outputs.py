@@ -73,7 +73,9 @@ def parse_output(text: str, *, origin: str = "--output") -> Output:
 
 
 def _meant(text: str) -> str:
-    """What somebody who named a place without its kind may have meant."""
+    """What somebody who named a place without its kind, or the engine with a name, may have meant."""
+    if text.startswith("docker:") and text != "docker:":
+        return f"docker -t {text.removeprefix('docker:')}"
     if ":" in text or not text.strip("./"):
         return "tar:image.tar"
     return f"{next((kind for kind in ('tar', 'zip') if text.endswith(f'.{kind}')), 'oci')}:{text}"
@@ -103,18 +105,31 @@ def inside(source: Path, outputs: Iterable[Output], documents: Iterable[str] = (
     )
 
 
-def check_outputs(outputs: Iterable[Output]) -> None:
-    """Refuse early what could not be written later. Raises OutputError."""
-    outputs = tuple(outputs)
+def check_outputs(outputs: Iterable[Output], documents: Iterable[str] = ()) -> None:
+    """Refuse early what could not be written later; `documents` are files about the image. Raises OutputError."""
+    outputs, documents = tuple(outputs), tuple(documents)
     for output in outputs:
         with disk(f"writing {output}"):
             _check_target(output)
-    for one, other in combinations([output for output in outputs if output.target], 2):
-        first, second = Path(one.target).resolve(), Path(other.target).resolve()
+    for document in documents:
+        with disk(f"writing {document}"):
+            _check_document(Path(document))
+    targets = [(str(output), output.target) for output in outputs if output.target]
+    targets += [(document, document) for document in documents]
+    for (one, target), (other, another) in combinations(targets, 2):
+        first, second = Path(target).resolve(), Path(another).resolve()
         if first.is_relative_to(second) or second.is_relative_to(first):
             raise OutputError(
                 f"writing {one} and {other}: one would replace the other", hint="Name places apart from each other."
             )
+
+
+def _check_document(file: Path) -> None:
+    if file.is_dir():
+        raise OutputError(f"writing {file}: it is a folder", hint="Name a file in it.")
+    above = next(folder for folder in file.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise OutputError(f"writing {file}: {str(above)!r} is a file, and no folder", hint="Name another place.")
 
 
 def _check_target(output: Output) -> None:
@@ -174,8 +189,8 @@ def _writing(output: Output) -> Iterator[None]:
     except TargetError as error:
         raise OutputError(f"writing {output}: {error}", hint="What stood there before is untouched.") from error
     except DiskError as error:
-        hint = advice(error.errno, elsewhere="name another place")
-        raise OutputError(f"writing {output}: {error}", hint=f"{hint} What stood there before is untouched.") from error
+        hint = f"{advice(error.errno, elsewhere='name another place')} What stood there before is untouched.".lstrip()
+        raise OutputError(f"writing {output}: {error}", hint=hint) from error
     except OCIError as error:
         raise OutputError(
             f"writing {output}: {error}", hint="Build again; a damaged cache entry is found and made anew."

@@ -68,7 +68,7 @@ def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapp
         asked = outputs or (() if config.push else (Output("oci", f"dist/{name}"),))
         indexes = tuple(output for output in asked if config.index and output.kind == "oci")
         outputs = named_outputs(asked, config)
-        check_outputs((*outputs, *indexes))
+        check_outputs((*outputs, *indexes), config.documents)
         if config.lint_ignore:
             from builder.lint import check_ignored
 

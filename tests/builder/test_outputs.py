@@ -64,6 +64,7 @@ def test_any_other_text_is_refused_with_where_it_came_from(text):
         ("x.zip", "-o zip:x.zip"),
         ("elf:x", "-o tar:image.tar"),
         ("..", "-o tar:image.tar"),
+        ("docker:hello", "-o docker -t hello."),
     ],
 )
 def test_a_place_without_its_kind_is_told_the_kind_it_may_be(text, hint):
@@ -242,6 +243,24 @@ def test_two_outputs_in_one_place_are_refused(tmp_path, monkeypatch, one, other)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(OutputError, match="one would replace the other"):
         check_outputs([parse_output(one), parse_output(other)])
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("folder", "writing folder: it is a folder"),
+        ("file/report.html", "writing file/report.html: '.*/file' is a file, and no folder"),
+        ("image.tar", "writing tar:image.tar and image.tar: one would replace the other"),
+    ],
+)
+def test_a_document_that_could_not_be_written_is_told_before_the_build(tmp_path, monkeypatch, document, message):
+    """A report, an SBOM, a list of names."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=message):
+        check_outputs([parse_output("tar:image.tar")], [document])
+    check_outputs([parse_output("tar:image.tar")], ["new/folder/report.html", "file"])
 
 
 def test_neighbours_are_no_conflict(tmp_path, monkeypatch):
