@@ -479,11 +479,13 @@ def on_out_of_memory(environment: Environment, now: float) -> Step:
 
 
 def on_close(environment: Environment, now: float) -> Step:
-    """Nothing more is wanted: an invocation under way is given up."""
+    """Nothing more is wanted: an invocation under way is given up, unless only the poll after its answer is missing."""
     if environment.state is State.CLOSED:
         return Step(environment)
     effects: tuple[Effect, ...] = (_NO_TIMER, Terminate())
-    if environment.invocation is not None:
+    if environment.state is State.RESPONDED and environment.answer is not None:
+        effects = (*effects, Finish(_result(environment, now, _OK, environment.answer)))
+    elif environment.invocation is not None:
         effects = (*effects, Finish(_result(environment, now, 503, answers.CLOSING, report_status="error")))
     return Step(_idle(environment, state=State.CLOSED), effects)
 

@@ -236,6 +236,7 @@ EXPECTED = {
     },
     "responded": {
         "next": "ready: no timer, finish 200 ok",
+        "close": "closed: no timer, terminate, finish 200 ok",
         "exited": "down: no timer, note, finish 502 ok",
         "timer": f"stopping: kill, finish 200 {LATE}",
     },
