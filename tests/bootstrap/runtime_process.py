@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "bootstrap" / "__main__.py"
+THIS = f"{sys.version_info.major}.{sys.version_info.minor}"
 UNREACHABLE = 69  # how a runtime ends whose platform has closed: the normal end of these tests
 SUPPORTED = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 _TIMEOUT_S = 30
@@ -38,7 +39,7 @@ class Outcome:
 
 def find_python(version: str) -> str | None:
     """Return an interpreter of that minor version: this one, pyenv's, the one on PATH, or what scripts/engines made."""
-    if version == f"{sys.version_info.major}.{sys.version_info.minor}":
+    if version == THIS:
         return sys.executable
     versions = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
     made = ROOT / f".peers/python{version}/bin/python{version}"
@@ -47,6 +48,9 @@ def find_python(version: str) -> str | None:
 
 # The tests run on each supported CPython that this machine has; the header of a test run names them.
 VERSIONS = tuple(version for version in SUPPORTED if find_python(version))
+# For what is one table of cases for all of them: the lowest, the highest and the one that runs the tests. What versions
+# can differ in is tried with every one.
+EDGES = tuple(version for version in VERSIONS if version in {VERSIONS[0], VERSIONS[-1], THIS})
 
 
 def require_python(version: str) -> str:

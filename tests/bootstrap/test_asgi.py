@@ -10,7 +10,7 @@ import pytest
 from bootstrap.asgi import render_scope
 from bootstrap.web_request import parse_request
 from tests.bootstrap.recording_server import Event, RecordingServer
-from tests.bootstrap.runtime_process import VERSIONS, require_python, run_runtime, write_function
+from tests.bootstrap.runtime_process import EDGES, VERSIONS, require_python, run_runtime, write_function
 from tests.bootstrap.web_events import alb, v1, v2
 
 STREAMS = {"AWS_LWA_INVOKE_MODE": "response_stream"}
@@ -92,7 +92,7 @@ def run(folder, handler, *events, **more):
     return [json.loads(answer.body) for answer in outcome.answers], outcome
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", EDGES)
 @pytest.mark.parametrize("handler", ["cases.app", "cases.bound", "asgi:cases.hidden", "asgi:cases.wrapped"])
 def test_applications_answer_http_events(cases, handler, version) -> None:
     """Recognised or declared; the lifespan is run once for all events, on the loop of all events."""

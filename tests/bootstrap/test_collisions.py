@@ -10,7 +10,7 @@ import pytest
 
 from builder.bytecode import Compiler, Module, compile_modules
 from tests.bootstrap.recording_server import Event
-from tests.bootstrap.runtime_process import ROOT, SCRIPT, VERSIONS, require_python, run_runtime, write_function
+from tests.bootstrap.runtime_process import EDGES, ROOT, SCRIPT, VERSIONS, require_python, run_runtime, write_function
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def test_a_handler_file_may_have_any_of_our_names(name, tmp_path) -> None:
     assert found == [f"{tmp_path}/{name}.py", name]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", EDGES)
 @pytest.mark.parametrize("form", ["script", "folder", "relative folder", "link"])
 def test_bootstrap_py_works_in_every_form(version, form, tmp_path) -> None:
     """By script, by folder, by a relative path and through a symbolic link, on every CPython."""
@@ -65,7 +65,7 @@ def test_bootstrap_py_works_where_the_script_is_bytecode(version, tmp_path) -> N
     assert found == [f"{function}/bootstrap.py", "bootstrap"]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", EDGES)
 @pytest.mark.parametrize("name", ["emulator", "builder", "logs", "start"])
 def test_our_names_work_with_the_module_form(version, name, tmp_path) -> None:
     """`python -m bootstrap` in the function's folder finds the function's files first."""

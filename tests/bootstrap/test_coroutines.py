@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.bootstrap.recording_server import Event
-from tests.bootstrap.runtime_process import VERSIONS, require_python, run_runtime, write_function
+from tests.bootstrap.runtime_process import EDGES, VERSIONS, require_python, run_runtime, write_function
 
 CASES = """
 import asyncio, functools, sys, time
@@ -92,7 +92,7 @@ def test_a_loop_made_by_the_function_is_the_loop(cases, version) -> None:
     assert bodies(cases, "own_loop", b"1", python=require_python(version))[0] == [True]
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", EDGES)
 @pytest.mark.parametrize("handler", ["call", "method", "partial", "wrapped", "future", "nested"])
 def test_whatever_can_be_awaited_is(cases, handler, version) -> None:
     """Objects, methods, partials and plain functions that give something awaitable, also in turn."""
