@@ -41,7 +41,6 @@ from builder.plan import TASK, How, Plan, PlannedFile, PlannedLayer
 from builder.platforms import each_platform
 from builder.prepare import Prepared
 from builder.project import read_events, unread_answers
-from builder.prove.untrimmed import key_of_rest
 from builder.trim import Choice, observe_sources
 from builder.trim.facts import render_facts
 from builder.trim.facts_store import FactsStore
@@ -66,6 +65,11 @@ def frame_of(result: Result, cache: Cache) -> dict[str, object] | None:
         or any(file.path.startswith(f"{TASK}/") for file in elsewhere)
     ):
         return None
+    rest = ""
+    if prepared.whole and is_run(prepared):
+        from builder.prove.untrimmed import key_of_rest
+
+        rest = key_of_rest(plan.rest)
     below = [[made.name, made.files, render_layer(made.layer)] for made in assembled.layers[:-1]]
     return {
         "interpreter": asdict(prepared.interpreter),
@@ -76,7 +80,7 @@ def frame_of(result: Result, cache: Cache) -> dict[str, object] | None:
         "files": [{**asdict(file), "content": file.content.hex()} for file in last.files],
         "below": below,
         "says": _says(prepared, [file for file in last.files if _is_own(file)], cache),
-        "rest": key_of_rest(plan.rest) if prepared.whole and is_run(prepared) else "",
+        "rest": rest,
         "trimmed": prepared.whole is not None,
         "reasons": result.reasons,
     }  # fmt: skip
