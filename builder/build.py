@@ -13,7 +13,7 @@ from builder.console import Console
 from builder.make import Result, make
 from builder.outputs import parse_reference, write_index, write_output, write_package
 from builder.platforms import each_platform
-from builder.prepare import Prepared
+from builder.prepared import Prepared
 from builder.summary import Row, show_summary
 
 

@@ -21,6 +21,7 @@ from builder.config import Config, read_pyproject
 from builder.console import Console
 from builder.errors import BuilderError, LintError, ProofError
 from builder.explain import share
+from builder.function import observe_function
 from builder.interpreter import Interpreter
 from builder.labels import image_labels
 from builder.layer_records import parse_layer, render_layer
@@ -34,12 +35,11 @@ from builder.make import (
     tell_proof,
     trimming_of,
 )
-from builder.observe import observe_function
 from builder.oci import BlobStore, ImageError, OCIError
 from builder.outputs import check_outputs, inside
 from builder.plan import TASK, How, Plan, PlannedFile, PlannedLayer
 from builder.platforms import each_platform
-from builder.prepare import Prepared
+from builder.prepared import Prepared
 from builder.project import read_events, unread_answers
 from builder.trim import Choice, observe_sources
 from builder.trim.facts import render_facts

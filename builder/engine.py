@@ -22,7 +22,7 @@ from builder.disk import disk
 from builder.dockerfile import SCRATCH, render_dockerfile
 from builder.errors import DockerError
 from builder.oci import Entry, OCIError, read_archive, write_archive, write_tar
-from builder.prepare import Prepared
+from builder.prepared import Prepared
 
 if TYPE_CHECKING:
     from builder.oci import Image

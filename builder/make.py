@@ -14,7 +14,7 @@ from builder.explain import remember
 from builder.outputs import parse_reference
 from builder.plan import Plan
 from builder.platforms import is_one_of_several
-from builder.prepare import Prepared, finished, prepare
+from builder.prepared import Prepared
 from builder.summary import advice_on_json
 from builder.trim import Choice
 
@@ -57,6 +57,8 @@ class Result:
 
 def make(config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]) -> Result:
     """One image, proven; nothing of it is written outside the cache."""
+    from builder.prepare import prepare
+
     if is_one_of_several(config):
         console.say(f"building for {config.platform}")
     before = len(console.timings)
@@ -169,17 +171,22 @@ def trimming_of(prepared: Prepared, whole: Plan, cache: Cache, console: Console)
     """What comparing the image with the untrimmed function is made of."""
     from builder.settle import Trimming
 
-    config, interpreter = prepared.config, prepared.interpreter
+    def finish(plan: Plan) -> Plan:
+        from builder.prepare import finished
+
+        return finished(plan, prepared.interpreter)
+
+    config = prepared.config
     return Trimming(
         whole,
         prepared.plan,
         Choice(config.trim, config.keep, config.drop),
-        interpreter,
+        prepared.interpreter,
         prepared.events,
         config.volatile,
         cache,
         console,
-        finish=lambda plan: finished(plan, interpreter),
+        finish=finish,
         assemble=lambda plan: assemble_prepared(replace(prepared, plan=plan), cache, console),
     )
 

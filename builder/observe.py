@@ -13,12 +13,11 @@ from builder.config import Config
 from builder.data import runtime_folder
 from builder.dependencies import find_declaration, install
 from builder.elf import Tree
-from builder.errors import SourceError
-from builder.handler import find_handler
+from builder.function import Function
 from builder.host import HostBase, may_be_elf, runtime_files
 from builder.interpreter import Interpreter
 from builder.libraries import find_libraries
-from builder.listing import Listed, digest_of, list_files
+from builder.listing import Listed, list_files
 from builder.plan import (
     PACKAGES,
     SCRIPT,
@@ -32,61 +31,10 @@ from builder.plan import (
     script_bytecode,
     without,
 )
-from builder.project import SourceFile, read_files, read_ignored
 from builder.requirements import check_python
-from builder.trim import DEPENDENCIES, FUNCTION, Choice, Observed, observe_sources, split
+from builder.trim import DEPENDENCIES, Choice, Observed, observe_sources, split
 
 UNLOCKED = "{} gives no hashes: its versions are those of the first build in this cache; lock them to be sure"
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """The function's folder as read: its handler and its files."""
-
-    source: Path
-    handler: str
-    files: tuple[PlannedFile, ...]
-    dropped: Mapping[str, str]
-
-
-def observe_function(
-    config: Config, interpreter: Interpreter, choice: Choice, *, also_ignored: Iterable[str] = ()
-) -> Function:
-    """The files of the function, and its handler. Raises SourceError, HandlerError or FunctionSyntaxError."""
-    found = {file.path: file for file in read_files(config.source, read_ignored(config.source, also_ignored))}
-    kept, dropped = split(found, scope=FUNCTION, prefix=TASK, choice=choice)
-    if not kept:
-        raise SourceError(
-            f"reading the function: {config.source} holds no files for the image",
-            hint="Check the folder, .dockerignore and --drop.",
-        )
-    handler = find_handler(
-        config.source,
-        kept,
-        config.handler,
-        origin=config.origins.get("handler", ""),
-        version=interpreter.version,
-    )
-    source = config.source.absolute()
-    return Function(
-        config.source,
-        handler,
-        tuple(_function_file(source, found[path]) for path in kept),
-        {f"{TASK}/{path}": why for path, why in dropped.items()},
-    )
-
-
-def _function_file(source: Path, file: SourceFile) -> PlannedFile:
-    place = str(source / file.path)
-    try:
-        digest = digest_of(place)
-    except OSError as error:
-        raise SourceError(
-            f"reading the function: {file.path!r} cannot be read: {error.strerror}",
-            hint="Make it readable, or name it in .dockerignore.",
-        ) from None
-    mode = 0o755 if file.executable else 0o644
-    return PlannedFile(f"{TASK}/{file.path}", place, "the function", mode=mode, size=file.size, stamp=digest)
 
 
 @dataclass(frozen=True, slots=True)

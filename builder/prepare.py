@@ -5,20 +5,20 @@ Writes nothing but the cache, and builds nothing. Prints through the console onl
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from builder.bases import HOST, choose_compiler, parse_base
-from builder.bases import Choice as CompilerChoice
 from builder.cache import Cache
 from builder.config import Config, read_pyproject
 from builder.console import Console
 from builder.errors import BaseError, InterpreterError, SourceError
+from builder.function import observe_function
 from builder.host import observe_host
 from builder.interpreter import ARCHITECTURES, Interpreter, observe_interpreter
 from builder.labels import image_labels, parse_pairs
 from builder.left_out import with_left_out
-from builder.observe import make_plan, moved, observe_function, observe_packages
+from builder.observe import make_plan, moved, observe_packages
 from builder.outputs import (
     Output,
     check_outputs,
@@ -27,33 +27,16 @@ from builder.outputs import (
 )
 from builder.plan import Plan, PlannedLayer
 from builder.platforms import asked_reference, named_outputs, named_reference
-from builder.project import Event, check_folder, name_of, read_events, unread_answers
+from builder.prepared import Prepared
+from builder.project import check_folder, name_of, read_events, unread_answers
 from builder.trim import Choice
 
 if TYPE_CHECKING:
-    from builder.assemble import AssembledLayer
     from builder.bases.observe import Base
 
 _BY_REACH = ("reachable", "traced")  # levels that leave out what a program might read
 
 MAX_DATE_S = 253_402_300_799  # the last second of the year 9999, as far as RFC 3339 reaches
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Everything known before the first byte is packed."""
-
-    config: Config
-    reference: str
-    outputs: tuple[Output, ...]
-    interpreter: Interpreter
-    plan: Plan
-    events: tuple[Event, ...]
-    compiler: CompilerChoice
-    indexes: tuple[Output, ...]  # what becomes an index of several images
-    base: "Base | None" = None
-    whole: Plan | None = None  # the plan before trimming by what is reached
-    below: "tuple[AssembledLayer, ...]" = ()  # layers that are in the cache, and not in the plan
 
 
 def prepare(config: Config, cache: Cache, console: Console, *, environment: Mapping[str, str]) -> Prepared:

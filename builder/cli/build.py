@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from builder.cache import Cache
     from builder.config import Config
     from builder.console import Console
-    from builder.prepare import Prepared
+    from builder.prepared import Prepared
 
 EXIT_CODES = """
 \b

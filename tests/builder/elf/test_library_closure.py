@@ -1,4 +1,4 @@
-"""builder.elf.closure against the dynamic loader itself, and on roots that are made for the test."""
+"""builder.elf.library_closure against the dynamic loader itself, and on roots that are made for the test."""
 
 import os
 import re
