@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 from builder.cache import Cache
 from builder.errors import BuilderError
-from builder.oci import Blobs, Layer, OCIError
+from builder.oci import Blobs, Image, Layer, OCIError
 from builder.plan import PlannedFile
 
 _WORTH_BYTES = 1 << 20  # of a blob; a smaller layer is read sooner than a thread has begun
@@ -61,6 +61,11 @@ def laying_out(rest: Iterable[PlannedFile], cache: Cache) -> Iterator[None]:
     with ThreadPoolExecutor(1, "ahead") as pool:
         pool.submit(lay_out)
         yield
+
+
+def read_last(image: Image, cache: Cache) -> None:
+    """Read the uppermost layer for the check, which is loaded with that: while the image is run."""
+    _read(image.layers[-1], image.blobs, cache, unpacked=False)
 
 
 def _read(layer: Layer, blobs: Blobs, cache: Cache, *, unpacked: bool) -> None:

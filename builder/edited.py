@@ -10,9 +10,11 @@ untrimmed function, anything that the cache does not hold any more.
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
+from builder.ahead import read_last
 from builder.assemble import Assembled, AssembledLayer
 from builder.bases import choose_compiler
 from builder.build import write
@@ -45,6 +47,9 @@ from builder.trim import Choice, observe_sources
 from builder.trim.facts import render_facts
 from builder.trim.facts_store import FactsStore
 from builder.unchanged import Known, outputs_of
+
+if TYPE_CHECKING:
+    from builder.confirm import Ground
 
 LAYER = "function"
 
@@ -112,10 +117,15 @@ def _edited(
         prepared = _prepared(known, frame, config, cache, environment=environment)
     if prepared is None:
         return None
-    with console.step("assemble"):
-        assembled = assemble_prepared(prepared, cache, console)
-    with console.step("prove"):
-        proven = _proven(prepared, assembled, str(frame["rest"]), cache, console)
+    with ThreadPoolExecutor(1, "ahead") as pool:
+        ground = (
+            pool.submit(_ground, prepared, str(frame["rest"]), cache) if prepared.whole and is_run(prepared) else None
+        )
+        with console.step("assemble"):
+            assembled = assemble_prepared(prepared, cache, console)
+        pool.submit(read_last, assembled.image, cache)
+        with console.step("prove"):
+            proven = _proven(prepared, assembled, ground, cache, console)
     if proven is None or not share(str(frame["reasons"]), assembled.image, cache):
         return None
     for warning in (*unread_answers(config.source), *prepared.plan.warnings):
@@ -197,11 +207,20 @@ def _is_own(file: PlannedFile) -> bool:
     return file.how is How.COPY and file.path.startswith(f"{TASK}/")
 
 
-def _proven(prepared: Prepared, assembled: Assembled, rest: str, cache: Cache, console: Console) -> Proven | None:
-    """The proof, as of any build; None where the image differs from the untrimmed function."""
-    if prepared.whole is None or not is_run(prepared):
-        return prove_prepared(prepared, assembled, cache, console)
-    from builder.settle import confirm
+def _ground(prepared: Prepared, rest: str, cache: Cache) -> "Ground":
+    """What the proof stands on; loads what proves as well."""
+    from builder.confirm import ground_of
 
-    proof = confirm(trimming_of(prepared, prepared.whole, cache, console), assembled, rest)
+    return ground_of((made.layer for made in prepared.below), rest, BlobStore(cache.blobs), cache)
+
+
+def _proven(
+    prepared: Prepared, assembled: Assembled, ground: "Future[Ground] | None", cache: Cache, console: Console
+) -> Proven | None:
+    """The proof, as of any build; None where the image differs from the untrimmed function."""
+    if prepared.whole is None or ground is None:
+        return prove_prepared(prepared, assembled, cache, console)
+    from builder.confirm import confirm
+
+    proof = confirm(trimming_of(prepared, prepared.whole, cache, console), assembled, ground.result())
     return tell_proof(prepared, proof, console) if proof else None

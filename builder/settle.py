@@ -24,7 +24,7 @@ from builder.prove.proof import Answer, Proof, judged, raise_for, readable
 from builder.prove.rootfs import Contents, best_method, contents_of
 from builder.prove.runs import Prepare, Ran, run_all, with_more
 from builder.prove.start import Start
-from builder.prove.untrimmed import folder_again, folder_of
+from builder.prove.untrimmed import folder_of
 from builder.trace import Asked, additions, module_name, parse_trace, sources_left_out
 from builder.trim import Choice
 from builder.trim.apply import trim_plan
@@ -99,7 +99,7 @@ class Trimming:
         """What the rounds depend on, and nothing else."""
         return key_of(
             "settled", FORMAT, self.method, self.choice.level, self.volatile,
-            _asked(self.events),
+            asked(self.events),
             ["".join(file.identity() for file in layer.files) for layer in self.first.layers],
             "".join(file.identity() for file in self.first.rest),
         )  # fmt: skip
@@ -123,7 +123,8 @@ def settle(trimming: Trimming) -> Settled:
         digest = str(assembled.image.digest)
         if known and known.digest == digest:
             return Settled(plan, assembled, trimming.proof((), remembered=True), tuple(rounds))
-        answers, found = _compare(trimming, assembled, folder_of(plan.rest, trimming.cache))
+        contents = contents_of(assembled.image, trimming.cache)
+        answers, found = compare(trimming, contents, folder_of(plan.rest, trimming.cache))
         if not found:
             trimming.cache.write_record("settled", key, _Known(digest, back, used, tuple(rounds)).render())
             return Settled(plan, assembled, trimming.proof(answers), tuple(rounds))
@@ -137,39 +138,20 @@ def settle(trimming: Trimming) -> Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     """The differences of a comparison, and all that the trimmed run said."""
 
     differences: Sequence[Difference]
     text: str
 
 
-def confirm(trimming: Trimming, assembled: Assembled, rest: str) -> Proof | None:
-    """The proof that the image does what it does with what was left out, kept under the key `rest`; None if it differs.
-
-    Nothing is put back: what differs is for `settle` to mend. Raises ProofError when both fail.
-    """
-    trimming = replace(trimming, method=best_method(trimming.cache))
-    key = key_of(
-        "confirmed", FORMAT, trimming.method, trimming.volatile, _asked(trimming.events),
-        str(assembled.image.digest), rest,
-    )  # fmt: skip
-    if trimming.cache.record("settled", key) is not None:
-        return trimming.proof((), remembered=True)
-    answers, found = _compare(trimming, assembled, folder_again(rest, trimming.cache))
-    if found:
-        return None
-    trimming.cache.write_record("settled", key, {"answers": len(answers)})
-    return trimming.proof(answers)
-
-
-def _asked(events: Iterable[Event]) -> list[object]:
+def asked(events: Iterable[Event]) -> list[object]:
+    """The events as a part of a key."""
     return [(event.name, event.body.hex(), event.expected and event.expected.hex()) for event in events]
 
 
-def _compare(trimming: Trimming, assembled: Assembled, rest: Path) -> tuple[list[Answer], _Found | None]:
-    """Run the image alone and with what was left out; the answers, and what differs."""
-    contents = contents_of(assembled.image, trimming.cache)
+def compare(trimming: Trimming, contents: Contents, rest: Path) -> tuple[list[Answer], Found | None]:
+    """Run the image alone and with what was left out; the answers, and what differs. Raises ProofError."""
     alone, whole = trimming.prepare(contents), trimming.prepare(contents, rest)
     events, mask = trimming.events, Mask(trimming.volatile)
     trimmed, untrimmed = trimming.run(alone, whole)
@@ -179,7 +161,7 @@ def _compare(trimming: Trimming, assembled: Assembled, rest: Path) -> tuple[list
         noise = differences(_seen(events, untrimmed), _seen(events, again), mask)
         found = without_noise(differences(_seen(events, again), _seen(events, trimmed), mask), noise)
     if found:
-        return [], _Found(found, "\n".join(f"{one.payload}\n{one.log}" for one in _seen(events, trimmed)))
+        return [], Found(found, "\n".join(f"{one.payload}\n{one.log}" for one in _seen(events, trimmed)))
     answers = judged(events, trimmed, trimming.method)
     raise_for(answers, trimming.method)
     return answers, None
@@ -200,7 +182,7 @@ def _seen(events: Sequence[Event], ran: Ran) -> list[Seen]:
     ]
 
 
-def _lacking(trimming: Trimming, plan: Plan, assembled: Assembled, found: _Found, *, deeper: bool) -> dict[str, str]:
+def _lacking(trimming: Trimming, plan: Plan, assembled: Assembled, found: Found, *, deeper: bool) -> dict[str, str]:
     """What to put back: what the run says is missing; all that the whole function uses and the image lacks.
 
     The second where nothing was said, and in all rounds but the first (`deeper`): one failure may hide many.
@@ -240,7 +222,7 @@ def _traced(trimming: Trimming, plan: Plan, assembled: Assembled) -> Asked:
         return Asked()
 
 
-def _failure(found: _Found, rounds: Sequence[Round]) -> TrimError:
+def _failure(found: Found, rounds: Sequence[Round]) -> TrimError:
     first = found.differences[0]
     more = f" (and {len(found.differences) - 1} more)" if len(found.differences) > 1 else ""
     tried = f" after {len(rounds)} rounds of putting files back" if rounds else ""

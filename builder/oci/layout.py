@@ -7,6 +7,7 @@ writes.
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -66,9 +67,10 @@ def _write(folder: Path, images: Sequence[Image], index: bytes, more: Mapping[Di
 
 
 def _fill(folder: Path, image: Image) -> None:
-    for descriptor in {layer.descriptor.digest: layer.descriptor for layer in image.layers}.values():
-        if not blob_path(folder, descriptor.digest).exists():  # images of several platforms share layers
-            _place(image.blobs, descriptor, blob_path(folder, descriptor.digest))
+    places = {blob_path(folder, layer.descriptor.digest): layer.descriptor for layer in image.layers}
+    absent = [(place, descriptor) for place, descriptor in places.items() if not place.exists()]  # layers may be shared
+    with ThreadPoolExecutor() as pool:  # reading and hashing leave the interpreter to each other
+        list(pool.map(lambda one: _place(image.blobs, one[1], one[0]), absent))
     blob_path(folder, image.config_descriptor.digest).write_bytes(image.raw_config)
     blob_path(folder, image.digest).write_bytes(image.manifest)
 

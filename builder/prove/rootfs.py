@@ -87,12 +87,15 @@ def runnable(image: Image, cache: Cache, *, method: str | None = None) -> Iterat
         yield program
 
 
-def contents_of(image: Image, cache: Cache) -> Contents:
-    """The unpacked image. Raises ImageError for an image that cannot be run, OutputError for the disk."""
+def contents_of(image: Image, cache: Cache, known: Mapping[str, Path] | None = None) -> Contents:
+    """The unpacked image, with the folders that are `known`, as of `unpacked`.
+
+    Raises ImageError for an image that cannot be run, OutputError for the disk.
+    """
     command = (*image.config.entrypoint, *image.config.cmd)
     if not command:
         raise ImageError("running the image: it has neither an entry point nor a command", hint="Build it again.")
-    layers = tuple(unpacked(image, cache))
+    layers = tuple(unpacked(image, cache, known))
     return Contents(layers, command, dict(image.config.env), image.config.working_dir or "/")
 
 

@@ -5,7 +5,7 @@ So a small change costs a small unpacking, and a base is unpacked once. Never ru
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,18 +21,25 @@ TEMPORARY_MODE = 0o1777
 _KIND = "layers"  # of trees in the cache
 
 
-def unpacked(image: Image, cache: Cache) -> list[Path]:
+def unpacked(image: Image, cache: Cache, known: Mapping[str, Path] | None = None) -> list[Path]:
     """Folders that hold the unpacked image, bottom first: one for the layers of others, one for each of ours.
 
-    Ours never delete what a lower one holds. Raises ImageError, and OutputError for the disk.
+    Ours never delete what a lower one holds; `known` are what `unpacked_layers` gave for some of them. Raises
+    ImageError, and OutputError for the disk.
     """
+    known = known or {}
     own = _own_layers(image)
     below = image.layers[: len(image.layers) - own]
     ours = image.layers[len(below) :]
     trees = [_tree(image, below, cache)] if below or not ours else []
-    trees += [_tree(image, (layer,), cache) for layer in ours]
+    trees += [known.get(str(layer.diff_id)) or _tree(image, (layer,), cache) for layer in ours]
     # A layer that comes twice, as in an image built on one of ours, covers itself; an overlay takes a folder once.
     return list(dict.fromkeys(reversed(trees)))[::-1]
+
+
+def unpacked_layers(layers: Iterable[Layer], blobs: Blobs, cache: Cache) -> dict[str, Path]:
+    """The folders of layers of ours by their diff_id, without an image. Raises as `unpacked`."""
+    return {str(layer.diff_id): _tree(_alone(layer, blobs), (layer,), cache) for layer in layers}
 
 
 def unpacked_base(image: Image, cache: Cache) -> Path:
@@ -46,7 +53,7 @@ def unpack_layer(layer: Layer, blobs: Blobs, cache: Cache, *, watch: Watch) -> b
     Gives whether it was done: a layer that was unpacked before is left alone. Raises ImageError, and OutputError for
     the disk.
     """
-    alone = Image.assemble(ImageConfig(architecture=""), [layer], blobs=blobs)
+    alone = _alone(layer, blobs)
     filled: list[Path] = []
 
     def fill(folder: Path) -> None:
@@ -55,6 +62,10 @@ def unpack_layer(layer: Layer, blobs: Blobs, cache: Cache, *, watch: Watch) -> b
 
     cache.tree(_KIND, layer.diff_id.encoded, fill)
     return bool(filled)
+
+
+def _alone(layer: Layer, blobs: Blobs) -> Image:
+    return Image.assemble(ImageConfig(architecture=""), [layer], blobs=blobs)
 
 
 def _own_layers(image: Image) -> int:
