@@ -145,7 +145,9 @@ def _prepared(
     check_outputs(outputs)
     interpreter = _interpreter(cast("dict[str, object]", frame["interpreter"]))
     choice = Choice(config.trim, config.keep, config.drop)
-    function = observe_function(config, interpreter, choice, also_ignored=inside(config.source, outputs))
+    function = observe_function(
+        config, interpreter, choice, also_ignored=inside(config.source, outputs, config.documents)
+    )
     now = {file.source: file for file in function.files}
     layer = PlannedLayer(LAYER, tuple(_file(row, now) for row in cast("list[dict[str, object]]", frame["files"])))
     labels = image_labels(config.source, read_pyproject(config.source), config.labels, environment=environment)
