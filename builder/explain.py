@@ -144,11 +144,14 @@ def _reasons(image: Image, cache: Cache) -> Reasons:
 def find(asked: str, reasons: Reasons) -> list[str]:
     """The paths that a module's name, a path of the image or one relative to where it is installed stands for.
 
-    A folder stands for itself. Raises SourceError for a name that is nowhere, with those that are alike.
+    A folder stands for itself, and a name that ends in a slash for no file. Raises SourceError for a name that is
+    nowhere, with those that are alike.
     """
     plain = asked.strip("/")
     paths = [*reasons.kept, *reasons.dropped] if plain else []
     found = [path for path in paths if plain in {path.rstrip("/"), short_name(path.rstrip("/")), module_name(path)}]
+    if asked.endswith("/"):
+        found = [path for path in found if path.endswith("/")]
     found = found or sorted({folder for path in paths if (folder := _folder(plain, path))})
     found = found or [path for path in reasons.dropped if path.endswith("/") and _is_below(plain, path)]
     if found:

@@ -95,6 +95,8 @@ def test_a_folder_is_counted_by_reason() -> None:
     assert answer.lines[0] == "3 files are in the image, 2 were left out"
     assert "left out, 1: type stubs" in answer.lines
     assert "in the image: opt/python/pkg/data.csv" in answer.lines
+    (answer,) = explain("pkg/", REASONS)
+    assert answer.path == "opt/python/pkg/", "a package's folder, and not its __init__"
 
 
 def test_without_the_builds_reasons_the_image_tells_a_part() -> None:
