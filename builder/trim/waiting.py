@@ -86,7 +86,7 @@ class Waiting:
         starred = tops_of(one.module for one in facts.imports if "*" in one.names and not one.level)
         for row in self._rows:
             family = tops_of(row.when)
-            asked = not names.isdisjoint(row.asks) or family & starred
+            asked = not names.isdisjoint(row.asks) or family & starred or _may_ask(row, module, facts)
             knows = module.scope == FUNCTION or row.anywhere or (row.count and bool(family & imported))
             is_deaf = module.name.partition(".")[0] in family or matches(module.name, row.unless)
             if asked and knows and not is_deaf:
@@ -153,6 +153,11 @@ def _imported(module: Module, facts: Facts) -> set[str]:
     """First parts of the names that a module imports; of compiled code, of those that it may."""
     named = facts.strings if module.is_native else facts.asked
     return tops_of([*(one.module for one in facts.imports), *named])
+
+
+def _may_ask(row: Row, module: Module, facts: Facts) -> bool:
+    """Whether compiled code names a module of which others ask by attributes: those of compiled code are not read."""
+    return row.anywhere and module.is_native and any(matches(name, row.when) for name in facts.strings)
 
 
 def _is_name(ask: str) -> bool:
