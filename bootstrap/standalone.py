@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # The port is the emulator's to choose: $PORT, as Knative and Cloud Run set it, else 8080, as in AWS's base images.
 _LISTEN = ("--host", "0.0.0.0")  # noqa: S104  a container's only way in is its own interface
+_HOST_VARIABLE = b"EMULATOR_HOST"  # the emulator's own, which an option would outdo
 
 
 def exec_emulator(script: str) -> None:
@@ -28,12 +29,15 @@ def exec_emulator(script: str) -> None:
             "Starting without a platform: AWS_LAMBDA_RUNTIME_API is not set, and there is no emulator at "
             f"{emulator!r}. Set AWS_LAMBDA_RUNTIME_API to host:port, or build the image with its emulator."
         )
-    command = emulator_command(_original_command_line(), len(sys.argv) - 1, script=script, emulator=emulator)
+    front = (emulator,) if posix.environ.get(_HOST_VARIABLE) else (emulator, *_LISTEN)
+    command = emulator_command(_original_command_line(), len(sys.argv) - 1, script=script, front=front)
     posix.execv(command[0], command)
 
 
-def emulator_command(original: "Sequence[str]", argument_count: int, *, script: str, emulator: str) -> "list[str]":
-    """Return the emulator's command line, which ends with `original` as it can be started from anywhere.
+def emulator_command(
+    original: "Sequence[str]", argument_count: int, *, script: str, front: "Sequence[str]"
+) -> "list[str]":
+    """Return the emulator's command line: `front`, its script and options; then `original`, startable from anywhere.
 
     `original` is the interpreter's whole command line, of which the last `argument_count` items are the
     program's arguments. Interpreter flags stay; `-m bootstrap` becomes the script's path.
@@ -42,7 +46,7 @@ def emulator_command(original: "Sequence[str]", argument_count: int, *, script: 
     end = len(original) - argument_count
     flags = _interpreter_flags(original[1:end])
     runtime = [interpreter, *flags, script, *original[end:]]
-    return [interpreter, "-S", emulator, *_LISTEN, "--", *runtime]
+    return [interpreter, "-S", *front, "--", *runtime]
 
 
 def _interpreter_flags(head: "Sequence[str]") -> "list[str]":

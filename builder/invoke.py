@@ -149,6 +149,8 @@ def _unreachable(doing: str, url: str, error: Exception) -> PeerError:
         hint = "It has taken the event and not answered; see its log."
     elif isinstance(error, httpx.RemoteProtocolError):
         hint = "Is this a Lambda invoke endpoint?"
+    elif str(error).startswith("[Errno -"):  # getaddrinfo's are below zero
+        hint = "Correct the host's name; firkin run serves http://127.0.0.1:PORT."
     elif url.startswith("https:"):
         hint = "firkin run and the emulator speak http://, without TLS."
     return PeerError(f"{doing} {url}: {str(error) or type(error).__name__}", hint=hint)

@@ -31,9 +31,9 @@ BOOTSTRAP = Path(__file__).parents[2] / "bootstrap"
 )
 def test_the_runtime_command_survives(original, argument_count, runtime) -> None:
     """Flags and arguments stay; whatever named the program becomes the script's path."""
-    command = emulator_command(original, argument_count, script=SCRIPT, emulator="/var/runtime/emulator/__main__.py")
-    front = [sys.executable, "-S", "/var/runtime/emulator/__main__.py", "--host", "0.0.0.0", "--"]
-    assert command == [*front, sys.executable, *runtime]
+    front = ["/var/runtime/emulator/__main__.py", "--host", "0.0.0.0"]
+    command = emulator_command(original, argument_count, script=SCRIPT, front=front)
+    assert command == [sys.executable, "-S", *front, "--", sys.executable, *runtime]
 
 
 def image_folder(tmp_path: Path, *, emulator: str | None) -> Path:
@@ -67,6 +67,21 @@ def test_without_a_platform_the_emulator_is_started(version, form, tmp_path) -> 
     assert host == ["--host", "0.0.0.0", "--"]
     assert Path(command[0]).samefile(python)
     assert command[1:] == ["-S", "-W", "ignore", script, "app.handler"]
+
+
+@pytest.mark.parametrize(("host", "flags"), [("", ["--host", "0.0.0.0", "--"]), ("127.0.0.1", ["--"])])
+def test_it_listens_everywhere_unless_told(host, flags, tmp_path) -> None:
+    """A container is reached by its own interface; elsewhere the variable of the emulator's option counts."""
+    runtime = image_folder(tmp_path, emulator="import sys; print(*sys.argv[1:], sep='\\n')")
+    process = subprocess.run(
+        [sys.executable, "-S", str(runtime / "bootstrap" / "__main__.py"), "app.handler"],
+        env=clean_environment(EMULATOR_HOST=host),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    assert process.stdout.split()[: len(flags)] == flags
 
 
 def test_without_an_emulator_the_message_says_what_to_do(tmp_path) -> None:

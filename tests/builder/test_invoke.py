@@ -155,6 +155,18 @@ def test_a_url_without_its_scheme_is_one_of_http():
     assert url_of("https://a") == "https://a"
 
 
+def test_a_host_that_is_unknown_is_no_function_to_start(monkeypatch):
+    """Nobody is asked: where names are not answered at all, that takes seconds."""
+
+    def unknown(*_, **__):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(PeerError) as caught:
+        invoke("http://nobody.example", b"{}")
+    assert caught.value.hint == "Correct the host's name; firkin run serves http://127.0.0.1:PORT."
+
+
 def test_who_speaks_no_http_is_no_endpoint():
     """The bytes of another protocol."""
     with socket.create_server(("127.0.0.1", 0)) as server:
