@@ -65,7 +65,7 @@ def test_another_content_than_the_configuration_says_is_refused(elsewhere, store
 def test_a_bomb_is_ended(elsewhere, store):
     """A small blob that unpacks to much."""
     image, layer = elsewhere(gzip.compress(bytes(5_000_000)), media_types.LAYER_GZIP)
-    with pytest.raises(LimitError, match="more than 1000000 bytes"):
+    with pytest.raises(LimitError, match="more than 1,000,000 bytes"):
         adopt_layer(image, layer, store, limits=Limits(max_bytes=1_000_000))
 
 
