@@ -27,7 +27,7 @@ _NAMES_SHOWN = 3
 
 # Of the caller's environment, a function run from its folder sees these; the rest could change what is tried.
 _PASSED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR")
-_PASSED_PREFIXES = ("AWS_", "LC_")
+_PASSED_PREFIXES = ("AWS_", "FIRKIN_", "LC_")
 
 
 @contextmanager

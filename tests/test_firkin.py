@@ -98,6 +98,13 @@ def targets(build_image, source: Path) -> list[object]:
     return [source, "oci:image", "tar:image.tar"]
 
 
+def test_the_runtimes_own_variables_reach_a_folders_function(function, serve, invoke):
+    """How it serves several events at once is chosen by one, as docs/how-to has it."""
+    code = "import threading\n\ndef handler(event, context):\n    return threading.current_thread().name\n"
+    serving = serve(function(code), FIRKIN_CONCURRENCY="threads", AWS_LAMBDA_MAX_CONCURRENCY="2")
+    assert json.loads(invoke(serving.port).stdout) != "MainThread"
+
+
 @pytest.mark.parametrize("kind", [0, 1, 2], ids=["folder", "oci", "tar"])
 def test_a_folder_and_both_kinds_of_images_answer_the_same(build_image, function, serve, invoke, kind, tmp_path):
     target = targets(build_image, function(CODE, files=FILES))[kind]
