@@ -81,7 +81,9 @@ def remember(plan: Plan, image: Image, cache: Cache) -> str:
 
 def share(key: str, image: Image, cache: Cache) -> bool:
     """Let the reasons of that key be those of the image; gives whether they are there."""
-    cache.write_record(_IMAGES, image.config_descriptor.digest.encoded, {"reasons": key})
+    name = image.config_descriptor.digest.encoded
+    if cache.record(_IMAGES, name) != {"reasons": key}:  # a disk may be full, and nothing new to be written
+        cache.write_record(_IMAGES, name, {"reasons": key})
     reasons = cache.folder / "records" / _REASONS / key
     mark_used(reasons)
     return reasons.exists()
