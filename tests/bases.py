@@ -20,7 +20,7 @@ from tests.conftest import ROOT, elsewhere, unavailable
 
 PEERS = ROOT / ".peers"
 PATH = "/usr/local/bin:/usr/bin:/bin"
-LIMIT_S = 300
+LIMIT_S = 240
 
 HERE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 FOREIGN = "arm64" if HERE == "amd64" else "amd64"

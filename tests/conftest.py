@@ -23,7 +23,7 @@ from hypothesis import settings
 from tests.bootstrap.runtime_process import VERSIONS
 
 ROOT = Path(__file__).resolve().parents[1]
-LIMIT_S = 110  # below pytest's own limit, so that the command's words are seen
+LIMIT_S = 240  # below pytest's own limit, so that the command's words are seen
 
 HANDLER = """\
 def handler(event, context):

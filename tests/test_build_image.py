@@ -443,7 +443,7 @@ def test_another_folder_umask_time_zone_locale_and_hash_seed_give_the_same_diges
             (folder / "fn" / name).write_text(files[name])
         os.utime(folder / "fn/app.py", (len(running) * 1e9,) * 2)
         running.append(start_cold(commands, folder, folder / "fn", **variables))
-    outs = [process.communicate(timeout=110)[0] for process in running]
+    outs = [process.communicate(timeout=240)[0] for process in running]
     assert outs[0] == outs[1]
     assert outs[0].startswith("same@sha256:")
     reasons = [
@@ -461,7 +461,7 @@ def test_two_builds_at_once_on_an_empty_cache_give_the_same_digest(commands, fun
         subprocess.Popen([*command, "-o", f"oci:{tmp_path}/{name}"], stdout=subprocess.PIPE, text=True, env=environment)
         for name in ("a", "b")
     ]
-    outs = [process.communicate(timeout=110)[0] for process in running]
+    outs = [process.communicate(timeout=240)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0]
     assert outs[0] == outs[1]
     assert outs[0].startswith("hello@sha256:")
@@ -766,7 +766,7 @@ def stranger(root) -> Iterator[Callable[..., subprocess.CompletedProcess]]:
         variables = [f"HOME={folder}/home", f"PYTHONPATH={folder}/firkin:{folder}/packages", "PATH=/usr/bin:/bin"]
         user = ["setpriv", "--reuid", "12346", "--regid", "12346", "--clear-groups", "env", "-i", *variables]
         command = [*user, python, "-m", "builder", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, cwd=f"{folder}/home", check=False, timeout=110)
+        return subprocess.run(command, capture_output=True, text=True, cwd=f"{folder}/home", check=False, timeout=240)
 
     call.home = folder / "home"
     yield call

@@ -29,7 +29,7 @@ def sh(*command: object, cwd: Path, **variables: str) -> str:
         text=True,
         cwd=cwd,
         env={**kept, **variables},
-        timeout=110,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr

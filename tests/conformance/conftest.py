@@ -33,7 +33,7 @@ AWS_CLI = "awscli==1.46.3"
 
 WEB_FRAMEWORKS = ("fastapi==0.121.0", "flask==3.1.2", "django==5.2.8", "quart==0.20.0")
 
-_INSTALL_LIMIT_S = 300
+_INSTALL_LIMIT_S = 240
 _RIE_NAMES = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
 
 

@@ -184,7 +184,7 @@ def _python_with_pip(tmp_path: Path) -> Path:
     archive = tmp_path / "python.tar"
     subprocess.run(
         ["skopeo", "copy", "-q", f"oci:{layout}:latest", f"docker-archive:{archive}:firkin-test-python:latest"],
-        check=True, capture_output=True, timeout=110,
+        check=True, capture_output=True, timeout=240,
     )  # fmt: skip
     return archive
 
@@ -198,7 +198,7 @@ def _debian(folder: Path, packages: tuple[str, ...]) -> None:
 def _build_firkin(folder: Path) -> None:
     subprocess.run(
         [uv.find_uv_bin(), "build", "-q", "--wheel", "--python", sys.executable, "-o", folder],
-        check=True, capture_output=True, timeout=110, cwd=ROOT,
+        check=True, capture_output=True, timeout=240, cwd=ROOT,
     )  # fmt: skip
 
 

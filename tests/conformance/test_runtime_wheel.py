@@ -24,7 +24,7 @@ SOURCE = "import sys\ndef handler(event, context): return [event, sys.version_in
 def sh(*command: object, cwd: Path) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
     done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, cwd=cwd, env=kept, timeout=110, check=False
+        [str(part) for part in command], capture_output=True, text=True, cwd=cwd, env=kept, timeout=240, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

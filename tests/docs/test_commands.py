@@ -71,7 +71,7 @@ def test_the_commands_of_a_page_work(page, tmp_path, request):
     }
     done = subprocess.run(
         ["bash", "-c", script(page)],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=110, check=False,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
@@ -123,7 +123,7 @@ def test_the_workflows_commands_work(tmp_path, warm_cache):
             "GITHUB_ACTIONS": "true",
         }
         done = subprocess.run(
-            ["bash", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, timeout=110, check=False
+            ["bash", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
         )
         assert done.returncode == 0, done.stderr
         assert sorted(file.name for file in (folder / "dist").iterdir()) == [

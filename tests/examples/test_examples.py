@@ -73,7 +73,7 @@ def install(name: str, target: Path) -> None:
     uv_install = [uv.find_uv_bin(), "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:"]
     source = ["--requirements", str(ROOT / name / "requirements.txt")]
     command = [*uv_install, *source, "--python", sys.executable, "--target", str(target)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=110)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
 
 
