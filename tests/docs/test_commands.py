@@ -64,7 +64,7 @@ def test_the_commands_of_a_page_work(page, tmp_path, request):
     (tmp_path / "dist").mkdir()
     cache = tmp_path / ".cache/firkin"  # where the page about CI keeps it
     if page.stem != "tutorial":
-        shutil.copytree(request.getfixturevalue("warm_cache"), cache)
+        shutil.copytree(request.getfixturevalue("warm_cache"), cache, symlinks=True)
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin:{os.environ['PATH']}",
         "BUILD_IMAGE_CACHE_DIR": str(cache),
