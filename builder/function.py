@@ -9,7 +9,7 @@ from pathlib import Path
 
 from builder.config import Config
 from builder.errors import SourceError
-from builder.handler import find_handler
+from builder.handler import configured_handler
 from builder.interpreter import Interpreter
 from builder.listing import digest_of
 from builder.plan import TASK, PlannedFile
@@ -38,13 +38,7 @@ def observe_function(
             f"reading the function: {config.source} holds no files for the image",
             hint="Check the folder, .dockerignore and --drop.",
         )
-    handler = find_handler(
-        config.source,
-        kept,
-        config.handler,
-        origin=config.origins.get("handler", ""),
-        version=interpreter.version,
-    )
+    handler = configured_handler(config, kept, interpreter.version)
     source = config.source.absolute()
     return Function(
         config.source,

@@ -15,8 +15,12 @@ import warnings
 from collections.abc import Collection
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from builder.errors import FunctionSyntaxError, HandlerError, SourceError
+
+if TYPE_CHECKING:
+    from builder.config import Config
 
 # In the order in which people meet them: this project's examples, AWS's console, plain Python habit.
 USUAL_NAMES = ("app.handler", "lambda_function.lambda_handler", "main.handler")
@@ -40,6 +44,12 @@ def module_file(handler: str, files: Collection[str]) -> str | None:
     """
     module = handler.rpartition(":")[2].rpartition(".")[0].replace(".", "/")
     return next((file for file in (f"{module}/__init__.py", f"{module}.py") if file in files), None)
+
+
+def configured_handler(config: "Config", files: Collection[str], version: tuple[int, int]) -> str:
+    """The handler that a configuration asks for, or finds; raises as `find_handler`."""
+    origin = config.origins.get("handler", "")
+    return find_handler(config.source, files, config.handler, origin=origin, version=version)
 
 
 def find_handler(

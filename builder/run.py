@@ -15,7 +15,7 @@ from builder.console import Console
 from builder.data import runtime_folder
 from builder.dependencies import DECLARATIONS, find_declaration, install
 from builder.errors import SourceError
-from builder.handler import find_handler
+from builder.handler import configured_handler
 from builder.image_names import hint_without_kind, is_local
 from builder.interpreter import observe_interpreter
 from builder.outputs import open_image
@@ -77,13 +77,7 @@ def from_folder(config: Config, cache: Cache, *, environment: Mapping[str, str])
     check_folder(config.source)
     interpreter = observe_interpreter(config.python)
     files = [file.path for file in read_files(config.source, read_ignored(config.source))]
-    handler = find_handler(
-        config.source,
-        files,
-        config.handler,
-        origin=config.origins.get("handler", ""),
-        version=interpreter.version,
-    )
+    handler = configured_handler(config, files, interpreter.version)
     declaration = find_declaration(config.source, read_pyproject(config.source))
     packages = ""
     if declaration:

@@ -116,13 +116,17 @@ def none_for(wanted: Sequence[Platform], platforms: Sequence[Platform], where: s
 
 def list_blobs(manifest: bytes, where: str) -> tuple[Descriptor, tuple[Descriptor, ...]]:
     """Give the configuration and the layers that a manifest names, of whatever types; raises ImageError."""
-    fields = Fields.parse(manifest, f"the manifest of {where}")
+    return _blobs(Fields.parse(manifest, f"the manifest of {where}"))
+
+
+def _blobs(fields: Fields) -> tuple[Descriptor, tuple[Descriptor, ...]]:
     return Descriptor.read(fields.inner("config")), tuple(map(Descriptor.read, fields.objects("layers")))
 
 
 def read_parts(manifest: bytes, media_type: str, where: str) -> Parts:
     """Read a manifest; raises UnsupportedError for layers or a configuration that cannot be used."""
-    config, found = list_blobs(manifest, where)
+    fields = Fields.parse(manifest, where)
+    config, found = _blobs(fields)
     if config.media_type not in {media_types.CONFIG, _DOCKER_CONFIG}:
         raise UnsupportedError(
             f"reading {where}: its configuration is of type {config.media_type[:200]!r}; it is no container image"
@@ -130,8 +134,7 @@ def read_parts(manifest: bytes, media_type: str, where: str) -> Parts:
     layers = tuple(Descriptor(_layer_type(layer, where), layer.digest, layer.size) for layer in found)
     same = all(ours.media_type == theirs.media_type for ours, theirs in zip(layers, found, strict=True))
     is_oci = media_type == media_types.MANIFEST and config.media_type == media_types.CONFIG and same
-    annotations = Fields.parse(manifest, where).text_map("annotations")
-    return Parts(config, found if is_oci else layers, annotations, is_oci)
+    return Parts(config, found if is_oci else layers, fields.text_map("annotations"), is_oci)
 
 
 def _layer_type(layer: Descriptor, where: str) -> str:
