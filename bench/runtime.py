@@ -81,9 +81,11 @@ def compiled_as_in_images(scratch: Path, base: str) -> Path:
     tag = sys.implementation.cache_tag
     targets = {path: folder / f"__pycache__/{path.stem}.{tag}.pyc" for path in folder.glob("*.py")}
     targets[folder / "__main__.py"] = script = folder / "__main__.pyc"
-    modules = [Module(str(path), str(target), str(path), bare=True) for path, target in targets.items()]
-    if compile_modules(modules, Compiler((base,), base)):
-        raise SystemExit("the runtime does not compile")
+    made = compile_modules([Module(str(path), str(path), bare=True) for path in targets], Compiler((base,), base))
+    for target, bytecode in zip(targets.values(), made, strict=True):
+        if not isinstance(bytecode, bytes):
+            raise SystemExit(f"the runtime does not compile: {bytecode}")
+        target.write_bytes(bytecode)
     return script
 
 

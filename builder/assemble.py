@@ -4,7 +4,7 @@ Decides nothing about what is in the image; the Plan does.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from builder.ahead import Ahead
 from builder.bases.compiler import Choice, running
-from builder.bytecode import RUN, Module, compile_modules
+from builder.bytecode import FORMAT, Failure, Module, compile_modules
 from builder.cache import ELSEWHERE, Cache, key_of, mark_used
 from builder.disk import advice, disk
 from builder.elf import without_debug
@@ -134,17 +134,12 @@ class Packer:
     cache: Cache
 
     @contextmanager
-    def packed(self, scratch: Path) -> Iterator[dict[str, list[Entry]]]:
+    def packed(self) -> Iterator[dict[str, list[Entry]]]:
         """Each layer's entries by its name, for another writer; files are read when they are written.
 
         Afterwards, raises SourceError when a file has changed meanwhile; else as `assemble`.
         """
-        layers: dict[str, list[Entry]] = {}
-        for number, planned in enumerate(self.plan.layers):
-            folder = scratch / f"compiled-{number}"
-            folder.mkdir()
-            layers[planned.name] = list(_entries(planned, _compile(planned, self, folder)))
-        yield layers
+        yield {planned.name: list(_entries(planned, _compile(planned, self))) for planned in self.plan.layers}
         for planned in self.plan.layers:
             _check_unchanged(planned)
 
@@ -168,7 +163,7 @@ def _key(planned: PlannedLayer, press: _Press) -> str:
         "layer",
         COMPRESSOR,  # another one gives other bytes for the same files
         press.packer.plan.dense,
-        RUN,
+        FORMAT,
         press.packer.interpreter.full_version,
         press.packer.interpreter.magic,
         press.packer.compiler.identity,
@@ -176,29 +171,22 @@ def _key(planned: PlannedLayer, press: _Press) -> str:
     )
 
 
+Bytecode = Mapping[str, bytes]  # path in the image → what is there
+
+
 @contextmanager
 def _compiling(
     layers: Sequence[PlannedLayer], recorded: Sequence[Layer | None], press: _Press
-) -> Iterator[list["Future[dict[str, Path]] | None"]]:
+) -> Iterator[list["Future[Bytecode] | None"]]:
     """The bytecode of the layers that have to be made, each compiled while the one before is written."""
-    if all(recorded):
-        yield [None for _ in layers]
-        return
-    with press.cache.scratch() as scratch:
-        pool = ThreadPoolExecutor(1, "compile")
-
-        def begin(number: int, planned: PlannedLayer) -> "Future[dict[str, Path]]":
-            folder = scratch / str(number)
-            folder.mkdir()
-            return pool.submit(_compile, planned, press.packer, folder)
-
-        try:
-            yield [
-                None if known else begin(number, planned)
-                for number, (planned, known) in enumerate(zip(layers, recorded, strict=True))
-            ]
-        finally:
-            pool.shutdown(cancel_futures=True)
+    pool = ThreadPoolExecutor(1, "compile")
+    try:
+        yield [
+            None if known else pool.submit(_compile, planned, press.packer)
+            for planned, known in zip(layers, recorded, strict=True)
+        ]
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _layer(
@@ -206,7 +194,7 @@ def _layer(
     planned: PlannedLayer,
     key: str,
     recorded: Layer | None,
-    compiled: "Future[dict[str, Path]] | None",
+    compiled: "Future[Bytecode] | None",
 ) -> AssembledLayer:
     """The layer as it was recorded, or made now."""
     started = time.monotonic()
@@ -234,7 +222,7 @@ def _recorded(key: str, press: _Press) -> Layer | None:
     return layer
 
 
-def _write(planned: PlannedLayer, press: _Press, compiled: "Future[dict[str, Path]] | None") -> Layer:
+def _write(planned: PlannedLayer, press: _Press, compiled: "Future[Bytecode] | None") -> Layer:
     doing = f"writing layer {planned.name}"
     with disk(doing, elsewhere=ELSEWHERE):
         try:
@@ -266,33 +254,36 @@ def _check_unchanged(planned: PlannedLayer) -> None:
             )
 
 
-def _compile(planned: PlannedLayer, packer: Packer, scratch: Path) -> dict[str, Path]:
-    """Compile the layer's modules: path in the image → bytecode.
+def _compile(planned: PlannedLayer, packer: Packer) -> Bytecode:
+    """Compile the layer's modules.
 
     Modules that do not compile are left out; the handler's is an error.
     """
     wanted = [file for file in planned.files if file.how is How.BYTECODE]
     if not wanted or not packer.compiler.possible:
         return {}
-    targets = {file.path: scratch / f"{index}.pyc" for index, file in enumerate(wanted)}
     modules = [
-        Module(file.source, str(targets[file.path]), "/" + source_of(file.path), bare=file.path.startswith(_BARE))
+        Module(
+            file.source,
+            "/" + source_of(file.path),
+            bare=file.path.startswith(_BARE),
+            made=packer.interpreter.maybe_bytecode(file.source),
+        )
         for file in wanted
     ]
     with running(packer.compiler, packer.interpreter, packer.cache) as compiler:
-        failures = {failure.source: failure for failure in compile_modules(modules, compiler)}
+        made = compile_modules(modules, compiler)
     handler = module_file(packer.plan.handler, {source_of(file.path).removeprefix(f"{TASK}/") for file in wanted})
-    for file in wanted:
-        failed = failures.get(file.source)
-        if failed and source_of(file.path) == f"{TASK}/{handler}":
+    for file, found in zip(wanted, made, strict=True):
+        if isinstance(found, Failure) and source_of(file.path) == f"{TASK}/{handler}":
             raise FunctionSyntaxError(
-                f"compiling the function: {handler}, line {failed.line}: {failed.message}",
+                f"compiling the function: {handler}, line {found.line}: {found.message}",
                 hint=f"Correct it for Python {packer.interpreter.full_version}; nothing was built.",
             )
-    return {path: target for path, target in targets.items() if target.exists()}
+    return {file.path: found for file, found in zip(wanted, made, strict=True) if not isinstance(found, Failure)}
 
 
-def _entries(planned: PlannedLayer, bytecode: dict[str, Path]) -> Iterator[Entry]:
+def _entries(planned: PlannedLayer, bytecode: Bytecode) -> Iterator[Entry]:
     """The layer's entries; files are read when their turn comes."""
     paths = {file.path for file in planned.files}
     for file in planned.files:

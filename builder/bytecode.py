@@ -1,13 +1,14 @@
 """Bytecode compiled ahead, by the Python that will run it, the same bytes every time.
 
-What marshal writes depends on what the compiling process did before. So modules are compiled in fresh processes, each
-given a fixed run of the sorted list, with a fixed hash seed. Sources and bytecode go through pipes, so the compiling
-Python may be in a sandbox, or of another architecture. Never imports or runs what it compiles.
+Sources and bytecode go through pipes, so the compiling Python may be in a sandbox, or of another architecture. What it
+has compiled for itself before, of the same source, is taken from there: it makes the same bytes of that
+(`bytecode_worker` says how). Never imports or runs what it compiles.
 """
 
 import os
+import struct
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,23 +16,28 @@ from pathlib import Path
 from builder.bytecode_worker import ANSWER, FAILED, HEAD
 from builder.errors import InterpreterError
 
-RUN = 80  # modules per process: few enough to keep two cores busy, enough to pay for the start
+FORMAT = "2"  # of the bytes: another one when the same source gives others than before
+RUN_BYTES = 768 * 1024  # of source in one process: little enough to keep two cores busy, enough to pay for its start
 TIMEOUT_S = 600
 SHOWN_CHARS = 2000  # of what a failing interpreter says
+
+_QUICKER = 12  # times as quick is what was compiled before
+_TIMES = struct.Struct("<4xIII")  # PEP 552: flags, time and size of the source
+_CHECKED_BY_TIME = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One module: its `source` on disk, the `target` of its bytecode, its `name` in the image, for tracebacks.
+    """One module: its `source` on disk, its `name` in the image, for tracebacks.
 
     A `bare` one is compiled without docstrings, assertions and annotations: for our own code, whose start and memory
-    they cost.
+    they cost. `made` is where the interpreter keeps bytecode of the source, which is used if it would use it.
     """
 
     source: str
-    target: str
     name: str
     bare: bool = False
+    made: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,34 +58,62 @@ class Compiler:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def compile_modules(modules: Sequence[Module], compiler: Compiler) -> list[Failure]:
-    """Compile each module to its target; returns those that do not compile, which is common in packages and no error.
+def compile_modules(modules: Sequence[Module], compiler: Compiler) -> list[bytes | Failure]:
+    """The bytecode of each module, or why it does not compile, which is common in packages and no error.
 
-    Raises InterpreterError when the interpreter fails, OSError when a file cannot be read or written.
+    Raises InterpreterError when the interpreter fails, OSError when a source cannot be read.
     """
-    runs = [modules[start : start + RUN] for start in range(0, len(modules), RUN)]
     pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
     try:
-        found = [pool.submit(_compile_run, run, compiler) for run in runs]
-        return [failure for future in found for failure in future.result()]
+        begun = [pool.submit(_compile_run, run, compiler) for run in _runs(modules)]
+        return [answer for run in begun for answer in run.result()]
     finally:
         pool.shutdown(cancel_futures=True)  # when interrupted, runs that have not begun never do
 
 
-def _compile_run(run: Sequence[Module], compiler: Compiler) -> list[Failure]:
+def _runs(modules: Sequence[Module]) -> Iterator[list[Module]]:
+    """The modules in order, cut where a process has enough."""
+    run: list[Module] = []
+    work = 0
+    for module in modules:
+        run.append(module)
+        work += Path(module.source).stat().st_size // (_QUICKER if module.made else 1)
+        if work >= RUN_BYTES:
+            yield run
+            run, work = [], 0
+    if run:
+        yield run
+
+
+def _compile_run(run: Sequence[Module], compiler: Compiler) -> list[bytes | Failure]:
     asked: list[bytes] = []
     for module in run:
-        name, source = module.name.encode("utf-8", "surrogateescape"), Path(module.source).read_bytes()
-        asked += [HEAD.pack(module.bare, len(name), len(source)), name, source]
+        parts = [
+            module.name.encode("utf-8", "surrogateescape"),
+            Path(module.source).read_bytes(),
+            _made_before(module) if module.made else b"",
+        ]
+        asked += [HEAD.pack(module.bare, *map(len, parts)), *parts]
     answers = _answers(_run(b"".join(asked), compiler), len(run), compiler)
-    failures = []
-    for module, (kind, answer) in zip(run, answers, strict=True):
-        if kind == FAILED:
-            line, _, message = answer.decode("utf-8", "surrogateescape").partition("\0")
-            failures.append(Failure(module.source, int(line), message))
-        else:
-            Path(module.target).write_bytes(answer)
-    return failures
+    return [_found(module, kind, answer) for module, (kind, answer) in zip(run, answers, strict=True)]
+
+
+def _made_before(module: Module) -> bytes:
+    """The bytecode that is kept of the source, if it is of this source by the rule of Python's own import; or b""."""
+    try:
+        data, source = Path(module.made).read_bytes(), Path(module.source).stat()
+        flags, time, size = _TIMES.unpack_from(data)
+    except (OSError, struct.error):
+        return b""
+    fresh = (flags, time, size) == (_CHECKED_BY_TIME, int(source.st_mtime) & 0xFFFFFFFF, source.st_size & 0xFFFFFFFF)
+    return data if fresh else b""
+
+
+def _found(module: Module, kind: int, answer: bytes) -> bytes | Failure:
+    if kind != FAILED:
+        return answer
+    line, _, message = answer.decode("utf-8", "surrogateescape").partition("\0")
+    return Failure(module.source, int(line), message)
 
 
 def _run(asked: bytes, compiler: Compiler) -> bytes:

@@ -78,7 +78,7 @@ def _base_in_engine(prepared: Prepared, scratch: Path) -> str:
 def _context(packer: Packer, dockerfile: str, scratch: Path) -> Iterator[BinaryIO]:
     """The build context as a tar in an anonymous file: the Dockerfile, and a folder for each layer."""
     with tempfile.TemporaryFile(dir=scratch) as file, disk("writing the build context", elsewhere=ELSEWHERE):
-        with packer.packed(scratch) as layers:
+        with packer.packed() as layers:
             entries = [replace(entry, path=f"{name}/{entry.path}") for name, found in layers.items() for entry in found]
             folders = [Entry.directory(name) for name, found in layers.items() if not found]
             write_tar([Entry.file("Dockerfile", dockerfile.encode()), *folders, *entries], file)

@@ -90,6 +90,14 @@ class Interpreter:
                 hint="Lambda runs x86_64 and aarch64 only.",
             ) from None
 
+    def maybe_bytecode(self, source: str) -> str:
+        """Where it keeps the bytecode of a module of its standard library; "" for any other file, and for a base's."""
+        folder, _, file = source.rpartition("/")
+        within = f"{folder}/".startswith(f"{self.stdlib}/") and "/site-packages" not in folder
+        if self.of_base or not (within and file.endswith(".py")):
+            return ""
+        return f"{folder}/__pycache__/{file[:-3]}.cpython-{self.version[0]}{self.version[1]}.pyc"
+
     @property
     def described(self) -> str:
         """For messages: what a wheel must match."""

@@ -56,11 +56,11 @@ def test_bootstrap_py_works_where_the_script_is_bytecode(version, tmp_path) -> N
     python = require_python(version)
     function, runtime = write_function(tmp_path / "task", bootstrap=HANDLER), tmp_path / "runtime"
     runtime.mkdir()
-    modules = [
-        Module(str(path), str(runtime / f"{path.stem}.pyc"), str(runtime / path.name), bare=True)
-        for path in SCRIPT.parent.glob("*.py")
-    ]
-    assert compile_modules(modules, Compiler((python,), python)) == []
+    sources = list(SCRIPT.parent.glob("*.py"))
+    modules = [Module(str(path), str(runtime / path.name), bare=True) for path in sources]
+    for path, bytecode in zip(sources, compile_modules(modules, Compiler((python,), python)), strict=True):
+        assert isinstance(bytecode, bytes)
+        (runtime / f"{path.stem}.pyc").write_bytes(bytecode)
     found = answer_of(function, "bootstrap.handler", [python, "-S", str(runtime / "__main__.pyc")])
     assert found == [f"{function}/bootstrap.py", "bootstrap"]
 
