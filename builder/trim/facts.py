@@ -2,16 +2,16 @@
 
 Facts are read from a file's bytes alone, without its surroundings, so they can be remembered by the file's digest.
 What they mean for an image is decided elsewhere (`reach`). This module holds the value and its form in the cache.
+Named tuples, and no dataclasses: those take longer to load than a small function's modules to read.
 """
 
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 FALLBACK = "except"  # the first guard of an import in a handler of ImportError; what was tried follows
 MAIN = "main()"  # the guard of what a module imports when it is run as a program
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(NamedTuple):
     """One import: `level` dots, `module` and the `names` taken from it (empty for `import module`).
 
     `guards` are names of which one must be asked for before the import happens (a module's `__getattr__`).
@@ -25,8 +25,7 @@ class Import:
     deferred: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """The facts of one file.
 
     imports    its import statements, and calls that import by a constant name
@@ -55,8 +54,7 @@ class Facts:
     traits: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(NamedTuple):
     """An ELF file: the sonames it `needs`, the module `names` and `libraries` among its constants, and traits.
 
     Traits: `module` (it is an extension module), `certificates` (it looks for the system's CA certificates).
@@ -70,22 +68,19 @@ class Binary:
 
 def render_binary(binary: Binary) -> list[list[str]]:
     """What a file says, as JSON; the order is that of the fields."""
-    return [sorted(part) for part in (binary.needed, binary.names, binary.libraries, binary.traits)]
-
-
-_SETS = tuple(field.name for field in fields(Facts) if field.name != "imports")
+    return [sorted(part) for part in binary]
 
 
 def render_facts(facts: Facts) -> list[object]:
     """Facts as JSON: a list of imports, then one text for each set, its members separated by newlines."""
-    imports = [[one.level, one.module, one.names, one.guards, one.deferred] for one in facts.imports]
-    return [imports, *("\n".join(sorted(getattr(facts, name))) for name in _SETS)]
+    imports, *sets = facts
+    return [list(imports), *("\n".join(sorted(found)) for found in sets)]
 
 
 def parse_facts(value: object) -> Facts | None:
     """The facts of that JSON, None when it is not of this form."""
     match value:
-        case [list(imports), *texts] if len(texts) == len(_SETS):
+        case [list(imports), *texts] if len(texts) == len(Facts._fields) - 1:
             try:
                 read = tuple(Import(row[0], row[1], tuple(row[2]), tuple(row[3]), row[4]) for row in imports)
                 sets = [frozenset(str(text).split("\n") if text else ()) for text in texts]

@@ -8,6 +8,7 @@ import hashlib
 import json
 import posixpath
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,16 +67,17 @@ class FactsStore:
         file, _ = self._files[path]
         if not path.endswith(".py") and path.endswith(".pyc"):
             return Facts()
+        self._await(path)
         if (known := parse_facts(self._remembered("source", path))) is not None:
             return known
-        found = self._read_source(path) if file.size <= MAX_SOURCE_BYTES else Facts()
-        self._remember("source", path, render_facts(found))
-        return found
+        return self._read_source(path) if file.size <= MAX_SOURCE_BYTES else Facts()
 
     def _read_source(self, path: str) -> Facts:
         from builder.trim.reader import read_facts
 
-        return read_facts(self.read(path), self.version)
+        found = read_facts(self.read(path), self.version)
+        self._remember("source", path, render_facts(found))
+        return found
 
     def _compiled(self, path: str) -> Facts:
         binary = self.binary(path)
@@ -89,12 +91,9 @@ class FactsStore:
         return known
 
     def _read_binary(self, path: str) -> Binary:
+        self._await(path)
         known = self._remembered("native", path)
-        if isinstance(known, list):
-            return Binary(*(frozenset(part) for part in known))
-        found = self._inspect(path)
-        self._remember("native", path, render_binary(found))
-        return found
+        return Binary(*map(frozenset, known)) if isinstance(known, list) else self._inspect(path)
 
     def _inspect(self, path: str) -> Binary:
         from builder.trim.binaries import inspect
@@ -102,18 +101,37 @@ class FactsStore:
 
         self._names = self._names or Names(self.names)
         file, _ = self._files[path]
-        return inspect(path, Path(file.source), lambda: self.read(path), self._names)
+        found = inspect(path, Path(file.source), lambda: self.read(path), self._names)
+        self._remember("native", path, render_binary(found))
+        return found
 
     def ahead(self, paths: Iterable[str]) -> None:
-        """Read what is not known of many files at once, if there is much."""
+        """Have files read that will be asked for, on the other cores, if there is much that is not known."""
         jobs = [job for path in paths if (job := self._job(path)) and not self._is_known(job)]
         if not jobs:
             return
         from builder.trim.reading import Readers
 
         self._readers = self._readers or Readers(self.version, self.names)
-        for job, found in self._readers.read(jobs):
-            self._remember(job.kind, job.path, found)
+        self._readers.ask(jobs)
+
+    def _await(self, path: str) -> None:
+        """Remember what was read ahead. While another core reads the path, read others here."""
+        readers = self._readers
+        if readers is None:
+            return
+        readers.withdraw(path)
+        is_idle = False
+        while True:
+            for job, found in readers.answers(wait=is_idle):
+                self._remember(job.kind, job.path, found)
+            if not readers.is_begun(path):
+                return
+            other = readers.withdraw()
+            is_idle = other is None
+            if other:
+                with suppress(SourceError):  # told when it is asked for
+                    (self._read_source if other.kind == "source" else self._inspect)(other.path)
 
     def _job(self, path: str) -> "Job | None":
         """What there is to read of a file; None when it is known, or is for nobody to read."""

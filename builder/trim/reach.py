@@ -36,6 +36,7 @@ class Walk:
         self.found = Reached()
         self._ahead = ahead
         self._announced: set[str] = set()
+        self._new: list[str] = []  # paths to announce
         rows = [row for row in rows if (traced or not row.traced) and all(map(index.find, row.given))]
         self._traced = traced  # the roots are all that was used: only what runs when they are imported is added
         self._queue: deque[tuple[Module, bool]] = deque()
@@ -82,11 +83,10 @@ class Walk:
         self._lean = False
 
     def _announce(self) -> None:
-        """Tell all paths whose facts will be asked for, before the first of them is."""
-        if self._ahead and self._queue[0][0].path not in self._announced:
-            new = {module.path for module, _ in self._queue} - self._announced
-            self._announced |= new
-            self._ahead(new)
+        """Tell all paths whose facts will be asked for."""
+        if self._ahead and self._new:
+            self._ahead(self._new)
+            self._new.clear()
 
     def keep(self, module: Module, cause: Cause) -> None:
         """Keep one module, with the packages above it. In full, unless only the runtime's closure has reached it."""
@@ -97,6 +97,9 @@ class Walk:
         self.found.kept.setdefault(module.path, cause)
         self.found.names.add(module.name)
         self._queue.append((module, self._lean))
+        if module.path not in self._announced:
+            self._announced.add(module.path)
+            self._new.append(module.path)
         parent = module.name.rpartition(".")[0]
         if parent:
             self.name(parent, Cause("holds", module.path))

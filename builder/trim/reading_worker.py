@@ -8,32 +8,43 @@ be read. Ends when nobody asks any more. Never writes anything else, never impor
 import gc
 import json
 import sys
-from contextlib import suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from builder.trim.binaries import inspect
-from builder.trim.facts import render_binary, render_facts
-from builder.trim.native import Names
+from builder.trim.facts import render_facts
 from builder.trim.reader import read_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def main() -> None:
     """Answer until stdin ends."""
     gc.disable()  # syntax trees hold no circles, and looking for some takes a sixth of the time
-    version, modules = json.loads(sys.stdin.buffer.readline() or b"[[], []]")
-    names = Names(frozenset(modules))
+    version, modules = json.loads(sys.stdin.buffer.readline() or b"[[0, 0], []]")
+    native = None
     for line in sys.stdin.buffer:
-        kind, path, name = json.loads(line)
-        file = Path(name)
+        kind, path, file = json.loads(line)
         answer: object = None
-        with suppress(OSError):  # who asked reads it as well, and tells
+        try:
             if kind == "source":
-                answer = render_facts(read_facts(file.read_bytes(), (version[0], version[1])))
+                with open(file, "rb") as opened:  # noqa: PTH123  without the start of pathlib
+                    answer = render_facts(read_facts(opened.read(), (version[0], version[1])))
             else:
-                answer = render_binary(inspect(path, file, file.read_bytes, names))
+                native = native or _native(modules)
+                answer = native(path, file)
+        except OSError:
+            pass  # who asked reads it as well, and tells
         sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
         sys.stdout.buffer.flush()
 
 
-if __name__ == "__main__":
-    main()
+def _native(modules: list[str]) -> "Callable[[str, str], object]":
+    """What reads ELF files, loaded when there is one."""
+    from pathlib import Path
+
+    from builder.trim.binaries import inspect
+    from builder.trim.facts import render_binary
+    from builder.trim.native import Names
+
+    names = Names(frozenset(modules))
+    return lambda path, file: render_binary(inspect(path, Path(file), Path(file).read_bytes, names))

@@ -31,34 +31,58 @@ def readers(monkeypatch):
     readers.close()
 
 
+def all_answers(readers):
+    found = {}
+    while any(worker.begun for worker in readers._workers):
+        found |= {job.file: answer for job, answer in readers.answers(wait=True)}
+    return found
+
+
 def test_they_say_what_reading_here_says(readers):
     """The same facts for each file, whoever reads it."""
-    found = {job.file: answer for job, answer in readers.read(map(job, SOURCES))}
+    readers.ask(map(job, SOURCES))
     here = {str(file): render_facts(read_facts(file.read_bytes(), VERSION)) for file in SOURCES}
-    assert len(found) > WORTH_FILES
-    assert found == json.loads(json.dumps(here))
+    assert len(SOURCES) > WORTH_FILES
+    assert all_answers(readers) == json.loads(json.dumps(here))
 
 
 def test_few_files_begin_no_process(readers):
     """An edit of a function does not pay for the start of another Python."""
-    assert list(readers.read(map(job, SOURCES[: WORTH_FILES - 1]))) == []
-    assert not readers._processes
+    readers.ask(map(job, SOURCES[: WORTH_FILES - 1]))
+    assert not readers._workers
+    assert [readers.withdraw().file for _ in SOURCES[: WORTH_FILES - 1]] == list(map(str, SOURCES[: WORTH_FILES - 1]))
+    assert readers.withdraw() is None
+
+
+def test_who_asks_reads_what_nobody_has_begun(readers):
+    """A file is read once: by a process, or by who needs it sooner."""
+    jobs = list(map(job, SOURCES))
+    readers.ask(jobs)
+    begun = [one for one in jobs if readers.is_begun(one.path)]
+    assert 0 < len(begun) < len(jobs)
+    assert readers.withdraw(begun[0].path) is None
+    assert readers.withdraw(jobs[-1].path) == jobs[-1]
+    assert all_answers(readers).keys() == {one.file for one in jobs[:-1]}
 
 
 def test_a_file_that_cannot_be_read_is_left_to_who_needs_it(readers):
     """It is told there, with what was being done."""
     gone = Job("source", "var/lang/gone.py", "/nowhere/gone.py", 0)
-    found = list(readers.read([gone, *map(job, SOURCES)]))
-    assert len(found) == len(SOURCES)
+    readers.ask([gone, *map(job, SOURCES)])
+    assert all_answers(readers).keys() == set(map(str, SOURCES))
+    assert not readers.is_begun(gone.path)
 
 
 def test_a_process_that_is_killed_costs_time_and_nothing_else(readers):
-    """What it has not answered is read by whoever needs it; the others go on."""
-    list(readers.read(map(job, SOURCES)))
-    readers._processes[0].send_signal(signal.SIGKILL)
-    readers._processes[0].wait()
-    found = {job.file for job, _ in readers.read(map(job, SOURCES))}
-    assert len(SOURCES) - 1 <= len(found) <= len(SOURCES)
+    """What it has not answered is read by whoever needs it."""
+    readers.ask(map(job, SOURCES))
+    readers._workers[0].process.send_signal(signal.SIGKILL)
+    readers._workers[0].process.wait()
+    all_answers(readers)
+    assert not readers._workers
+    assert not any(readers.is_begun(one.path) for one in map(job, SOURCES))
+    readers.ask([job(SOURCES[0])])
+    assert readers.withdraw(job(SOURCES[0]).path) is not None
 
 
 def test_the_store_finds_what_they_said(readers, tmp_path):
@@ -73,9 +97,8 @@ def test_the_store_finds_what_they_said(readers, tmp_path):
     store = FactsStore([PlannedLayer("dependencies", tuple(planned))], VERSION, Cache(tmp_path / "cache", print))
     store._readers = readers
     store.ahead(file.path for file in planned)
-    remembered = [store._remembered("source", file.path) for file in planned]
-    assert None not in remembered
     for file, one in zip(files, planned, strict=True):
         assert store.facts(one.path) == read_facts(file.read_bytes(), VERSION)
+    assert None not in [store._remembered("source", file.path) for file in planned]
     store.close()
-    assert not readers._processes
+    assert not readers._workers
