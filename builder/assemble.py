@@ -43,6 +43,7 @@ BASE_DIGEST = "org.opencontainers.image.base.digest"
 
 # Of each environment's memory 70 kB, with Python 3.14 some 200. Not the emulator, whose usage is a docstring.
 _BARE = f"{RUNTIME}/bootstrap/"
+_EMULATOR = f"{RUNTIME}/emulator/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +268,7 @@ def _compile(planned: PlannedLayer, packer: Packer) -> Bytecode:
             file.source,
             "/" + source_of(file.path),
             bare=file.path.startswith(_BARE),
-            made=packer.interpreter.maybe_bytecode(file.source),
+            made=_made(file, packer.interpreter),
         )
         for file in wanted
     ]
@@ -281,6 +282,12 @@ def _compile(planned: PlannedLayer, packer: Packer) -> Bytecode:
                 hint=f"Correct it for Python {packer.interpreter.full_version}; nothing was built.",
             )
     return {file.path: found for file, found in zip(wanted, made, strict=True) if not isinstance(found, Failure)}
+
+
+def _made(file: PlannedFile, interpreter: Interpreter) -> str:
+    """Where there may be bytecode of a module that nobody edits: of the standard library, and of our emulator."""
+    fixed = interpreter.is_stdlib(file.source) or file.path.startswith(_EMULATOR)
+    return interpreter.bytecode_file(file.source) if fixed else ""
 
 
 def _entries(planned: PlannedLayer, bytecode: Bytecode) -> Iterator[Entry]:

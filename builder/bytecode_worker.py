@@ -33,6 +33,7 @@ PYC_HEAD_BYTES = 16  # PEP 552: magic number, flags, and the time and size, or t
 MADE_BEFORE = (3, 11) <= sys.version_info[:2] <= (3, 14)
 _FLAG_REF = 0x80  # Python/marshal.c
 _SHORT_BYTES_MAX = 255
+_BLOCKS = ("body", "orelse", "finalbody")  # the fields that hold statements
 
 
 def main() -> int:
@@ -76,27 +77,21 @@ def _unannotated(source: bytes, name: str) -> "ast.Module":
     """The source without annotations: with Python 3.14 each annotated function has another that gives them."""
     import ast  # 10 ms, and most of what is compiled is not ours
 
-    class Unannotated(ast.NodeTransformer):
-        def visit_arg(self, node: ast.arg) -> ast.arg:
-            node.annotation = None
-            return node
-
-        def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-            node.returns = None
-            self.generic_visit(node)
-            return node
-
-        def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
-            node.returns = None
-            self.generic_visit(node)
-            return node
-
-        def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
-            if node.value is None:
-                return ast.copy_location(ast.Pass(), node)
-            return ast.copy_location(ast.Assign([node.target], node.value), node)
-
-    tree: ast.Module = ast.fix_missing_locations(Unannotated().visit(ast.parse(source, name)))
+    tree = ast.parse(source, name)
+    blocks: list[list[ast.stmt]] = [tree.body]
+    for block in blocks:  # only statements are looked at: what is in an expression has no annotations
+        for index, node in enumerate(block):
+            if isinstance(node, ast.AnnAssign):
+                plain = ast.Assign([node.target], node.value) if node.value else ast.Pass()
+                block[index] = ast.copy_location(plain, node)
+            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                given = node.args
+                for one in (*given.posonlyargs, *given.args, given.vararg, *given.kwonlyargs, given.kwarg):
+                    if one is not None:
+                        one.annotation = None
+                node.returns = None
+            inner = (node, *getattr(node, "handlers", ()), *getattr(node, "cases", ()))
+            blocks += [getattr(one, field) for one in inner for field in _BLOCKS if getattr(one, field, None)]
     return tree
 
 

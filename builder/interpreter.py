@@ -90,13 +90,15 @@ class Interpreter:
                 hint="Lambda runs x86_64 and aarch64 only.",
             ) from None
 
-    def maybe_bytecode(self, source: str) -> str:
-        """Where it keeps the bytecode of a module of its standard library; "" for any other file, and for a base's."""
+    def is_stdlib(self, source: str) -> bool:
+        """Whether a file is of its standard library, on this machine."""
+        within = source.startswith(f"{self.stdlib}/") and "/site-packages/" not in source
+        return within and not self.of_base
+
+    def bytecode_file(self, source: str) -> str:
+        """Where it keeps the bytecode of a module, if it does."""
         folder, _, file = source.rpartition("/")
-        within = f"{folder}/".startswith(f"{self.stdlib}/") and "/site-packages" not in folder
-        if self.of_base or not (within and file.endswith(".py")):
-            return ""
-        return f"{folder}/__pycache__/{file[:-3]}.cpython-{self.version[0]}{self.version[1]}.pyc"
+        return f"{folder}/__pycache__/{file.removesuffix('.py')}.cpython-{self.version[0]}{self.version[1]}.pyc"
 
     @property
     def described(self) -> str:

@@ -1,5 +1,6 @@
 """Which Python is shipped, what is known of it, and why one is refused."""
 
+import argparse
 import json
 import os
 import platform
@@ -183,3 +184,17 @@ def test_uv_is_the_one_that_came_with_us():
     """Uv is found by its package, so that another uv on PATH does not decide what is installed."""
     done = subprocess.run([uv_program(), "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("uv ")
+
+
+def test_the_bytecode_of_its_standard_library_is_where_it_keeps_it(this_python: Interpreter):
+    for module in (json, json.decoder, argparse):
+        assert module.__file__
+        assert this_python.is_stdlib(module.__file__)
+        assert this_python.bytecode_file(module.__file__) == module.__cached__
+
+
+def test_packages_functions_and_bases_are_no_standard_library(this_python: Interpreter):
+    assert not this_python.is_stdlib(f"{this_python.stdlib}/site-packages/json/decoder.py")
+    assert not this_python.is_stdlib(pytest.__file__)
+    assert not this_python.is_stdlib(f"{this_python.stdlib}-other/json/decoder.py")
+    assert not replace(this_python, root="/base").is_stdlib(f"{this_python.stdlib}/json/decoder.py")
