@@ -39,6 +39,8 @@ COMPARED = {
     "pandas": TOP / "examples" / "csv-report",
     "FastAPI": TOP / "examples" / "api",
 }
+# What AWS's runtime client needs besides to call the application, which ours calls as it is.
+ADAPTERS = {"FastAPI": TOP / "bench" / "peers" / "adapters" / "fastapi"}
 OTHER = "other"  # a function that is measured nowhere: what a cache holds that was used before
 
 ASKED_NOTHING_S = 0.25
@@ -96,7 +98,7 @@ class Pair:
         folder = scratch / f"pair-{name}"
         ignored = shutil.ignore_patterns("unseen.json")
         shutil.copytree(source, folder / "function", ignore=ignored)
-        make_context(source, folder / "context")
+        make_context(source, folder / "context", adapter=ADAPTERS.get(name))
         pair = cls(name, folder, base)
         pair.ours(pair.cache)
         pair.docker()
