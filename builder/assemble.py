@@ -3,7 +3,6 @@
 Decides nothing about what is in the image; the Plan does.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,14 +14,14 @@ from pathlib import Path
 from builder.ahead import Ahead
 from builder.bases.compiler import Choice, running
 from builder.bytecode import FORMAT, Failure, Module, compile_modules
-from builder.cache import ELSEWHERE, Cache, key_of, mark_used
-from builder.disk import advice, disk
+from builder.cache import Cache, key_of, mark_used
+from builder.disk import disk
 from builder.elf import without_debug
-from builder.errors import FunctionSyntaxError, OutputError, SourceError
+from builder.errors import FunctionSyntaxError
 from builder.handler import module_file
 from builder.interpreter import Interpreter
-from builder.layer_records import parse_layer, render_layer
-from builder.listing import digest_of, listed
+from builder.layer_records import parse_layer
+from builder.layer_writer import AssembledLayer, check_unchanged, layer_writer
 from builder.oci import (
     BlobError,
     BlobStore,
@@ -32,7 +31,6 @@ from builder.oci import (
     Image,
     ImageConfig,
     Layer,
-    UsageError,
 )
 from builder.oci.gzip_writer import COMPRESSOR
 from builder.plan import HISTORY, RUNTIME, TASK, How, Plan, PlannedFile, PlannedLayer, is_alone, source_of
@@ -44,17 +42,6 @@ BASE_DIGEST = "org.opencontainers.image.base.digest"
 # Of each environment's memory 70 kB, with Python 3.14 some 200. Not the emulator, whose usage is a docstring.
 _BARE = f"{RUNTIME}/bootstrap/"
 _EMULATOR = f"{RUNTIME}/emulator/"
-
-
-@dataclass(frozen=True, slots=True)
-class AssembledLayer:
-    """A layer and how it came about: whether the cache had it, and the seconds it took."""
-
-    name: str
-    layer: Layer
-    cached: bool
-    seconds: float
-    files: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +69,7 @@ def assemble(
     with ThreadPoolExecutor() as pool:  # reading and hashing leave the interpreter to each other
         recorded = list(pool.map(lambda key: _recorded(key, press), keys))
     with _compiling(plan.layers, recorded, press) as compiled:
-        layers = (*below, *map(partial(_layer, press), plan.layers, keys, recorded, compiled))
+        layers = (*below, *_layers(plan, keys, recorded, compiled, press))
     if ahead:
         ahead.settle()
     created = datetime.fromtimestamp(plan.created_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -142,7 +129,7 @@ class Packer:
         """
         yield {planned.name: list(_entries(planned, _compile(planned, self))) for planned in self.plan.layers}
         for planned in self.plan.layers:
-            _check_unchanged(planned)
+            check_unchanged(planned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,23 +177,26 @@ def _compiling(
         pool.shutdown(cancel_futures=True)
 
 
-def _layer(
+def _layers(
+    plan: Plan,
+    keys: Sequence[str],
+    recorded: Sequence[Layer | None],
+    compiled: Sequence["Future[Bytecode] | None"],
     press: _Press,
-    planned: PlannedLayer,
-    key: str,
-    recorded: Layer | None,
-    compiled: "Future[Bytecode] | None",
-) -> AssembledLayer:
-    """The layer as it was recorded, or made now."""
-    started = time.monotonic()
-    layer = recorded
-    if layer is None:
-        press.say(f"assembling layer {planned.name}: {len(planned.files)} files")
-        layer = _write(planned, press, compiled)
-        if press.ahead:
-            press.ahead.take(layer, press.store)
-        press.cache.write_record("layers", key, render_layer(layer))
-    return AssembledLayer(planned.name, layer, recorded is not None, time.monotonic() - started, len(planned.files))
+) -> list[AssembledLayer]:
+    """Each layer as it was recorded, or made now."""
+    with layer_writer(press.store, press.cache, dense=plan.dense, ahead=press.ahead) as writer:
+        for planned, key, known, bytecode in zip(plan.layers, keys, recorded, compiled, strict=True):
+            if known:
+                writer.keep(planned, known)
+            else:
+                press.say(f"assembling layer {planned.name}: {len(planned.files)} files")
+                writer.begin(planned, key, partial(_made_entries, planned, bytecode))
+        return writer.finish()
+
+
+def _made_entries(planned: PlannedLayer, compiled: "Future[Bytecode] | None") -> Iterator[Entry]:
+    return _entries(planned, compiled.result() if compiled else {})
 
 
 def _recorded(key: str, press: _Press) -> Layer | None:
@@ -221,38 +211,6 @@ def _recorded(key: str, press: _Press) -> Layer | None:
         return None
     mark_used(press.store.path(layer.descriptor.digest))
     return layer
-
-
-def _write(planned: PlannedLayer, press: _Press, compiled: "Future[Bytecode] | None") -> Layer:
-    doing = f"writing layer {planned.name}"
-    with disk(doing, elsewhere=ELSEWHERE):
-        try:
-            entries = _entries(planned, compiled.result() if compiled else {})
-            layer = press.store.add_layer(entries, dense=press.packer.plan.dense)
-        except DiskError as error:
-            hint = advice(error.errno, elsewhere=ELSEWHERE) or "Nothing was left half-written."
-            raise OutputError(f"{doing}: {error}", hint=hint) from error
-        except UsageError as error:  # a file that is gone, or whose name no image can hold
-            raise SourceError(f"{doing}: {error}", hint="Correct it, and build when nothing writes there.") from error
-    _check_unchanged(planned)
-    return layer
-
-
-def _check_unchanged(planned: PlannedLayer) -> None:
-    """Refuse a layer whose files changed after they were planned: it would be remembered as theirs."""
-    for file in planned.files:
-        if not file.stamp or file.how not in {How.COPY, How.BYTECODE, How.WITHOUT_DEBUG}:
-            continue
-        try:
-            found = listed("", file.source)
-            same = found.size == file.size and (found.stamp == file.stamp or digest_of(file.source) == file.stamp)
-        except OSError:
-            same = False
-        if not same:
-            raise SourceError(
-                f"writing layer {planned.name}: {file.source!r} changed while it was packed",
-                hint="Build again when nothing writes to it.",
-            )
 
 
 def _compile(planned: PlannedLayer, packer: Packer) -> Bytecode:

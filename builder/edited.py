@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, cast
 
 from builder.ahead import read_last
-from builder.assemble import Assembled, AssembledLayer
+from builder.assemble import Assembled
 from builder.bases import choose_compiler
 from builder.build import write
 from builder.cache import Cache, key_of, mark_used
@@ -27,6 +27,7 @@ from builder.function import observe_function
 from builder.interpreter import Interpreter
 from builder.labels import image_labels
 from builder.layer_records import parse_layer, render_layer
+from builder.layer_writer import AssembledLayer
 from builder.make import (
     Proven,
     Result,

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from builder.assemble import Assembled, AssembledLayer, Packer
+from builder.assemble import Assembled, Packer
 from builder.bases.fetch import stored
 from builder.cache import ELSEWHERE, Cache
 from builder.console import Console
@@ -21,6 +21,7 @@ from builder.daemon import build_context, load, save
 from builder.disk import disk
 from builder.dockerfile import SCRATCH, render_dockerfile
 from builder.errors import DockerError
+from builder.layer_writer import AssembledLayer
 from builder.oci import Entry, OCIError, read_archive, write_archive, write_tar
 from builder.prepared import Prepared
 

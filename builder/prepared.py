@@ -11,8 +11,8 @@ from builder.plan import Plan
 from builder.project import Event
 
 if TYPE_CHECKING:
-    from builder.assemble import AssembledLayer
     from builder.bases.observe import Base
+    from builder.layer_writer import AssembledLayer
 
 
 @dataclass(frozen=True, slots=True)

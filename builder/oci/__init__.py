@@ -36,6 +36,7 @@ from builder.oci.errors import (
     UnsupportedError,
     UsageError,
 )
+from builder.oci.held_tar import HeldTar, hold_tar
 from builder.oci.image import Blobs, Image
 from builder.oci.layer import Layer, write_layer
 from builder.oci.layer_reader import Limits
@@ -59,6 +60,7 @@ __all__ = [
     "Entry",
     "EntryKind",
     "FolderBlobs",
+    "HeldTar",
     "History",
     "Image",
     "ImageConfig",
@@ -82,6 +84,7 @@ __all__ = [
     "UsageError",
     "Watch",
     "adopt_layer",
+    "hold_tar",
     "media_types",
     "read_archive",
     "read_layout",

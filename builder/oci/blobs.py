@@ -17,6 +17,7 @@ from builder.oci.digest import ALGORITHM, Digest
 from builder.oci.entry import Entry
 from builder.oci.errors import BlobError, disk_errors
 from builder.oci.files import FileSource, open_regular, size_of
+from builder.oci.held_tar import HeldTar, write_held
 from builder.oci.layer import Layer, write_layer
 from builder.oci.streams import CheckedBlob, HashingSink, Sink, drain
 
@@ -94,11 +95,15 @@ class BlobStore(FolderBlobs):
         self, entries: Iterable[Entry], *, mtime: int = 0, threads: int | None = None, dense: bool = False
     ) -> Layer:
         """Write entries as a layer into the store; see `write_layer`."""
+        return self._add_layer(lambda sink: write_layer(entries, sink, mtime=mtime, threads=threads, dense=dense))
+
+    def add_held(self, tar: HeldTar, *, dense: bool = False) -> Layer:
+        """Compress a tar that is in memory into the store: the same layer as `add_layer` of the same entries."""
+        return self._add_layer(lambda sink: write_held(tar, sink, dense=dense))
+
+    def _add_layer(self, write: Callable[[Sink], Layer]) -> Layer:
         layers: list[Layer] = []
-        self.add(
-            lambda sink: layers.append(write_layer(entries, sink, mtime=mtime, threads=threads, dense=dense)),
-            media_type="",
-        )
+        self.add(lambda sink: layers.append(write(sink)), media_type="")
         return layers[0]
 
     def discard(self, digest: Digest) -> None:

@@ -39,7 +39,7 @@ class Digest:
         return cls(encoded)
 
     @classmethod
-    def of(cls, data: bytes) -> Self:
+    def of(cls, data: bytes | bytearray) -> Self:
         """Hash bytes that are in memory already."""
         return cls(hashlib.sha256(data).hexdigest())
 

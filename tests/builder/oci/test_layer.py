@@ -20,7 +20,7 @@ ENTRIES = [
 
 def held(limit):
     """Hold at most so many bytes: 0 has all that is longer than a block deflated in blocks."""
-    return mock.patch.object(gzip_writer, "_WHOLE_BYTES", limit)
+    return mock.patch.object(gzip_writer, "WHOLE_BYTES", limit)
 
 
 ANY_WAY = pytest.mark.parametrize("limit", [0, 1_000_000, 32 << 20], ids=["blocks", "both", "whole"])
