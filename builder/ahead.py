@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 
 from builder.cache import Cache
 from builder.errors import BuilderError
-from builder.oci import Blobs, Image, Layer, OCIError
+from builder.oci import Blobs, HeldTar, Image, Layer, OCIError
 from builder.plan import PlannedFile
 
-_WORTH_BYTES = 1 << 20  # of a blob; a smaller layer is read sooner than a thread has begun
+_WORTH_BYTES = 1 << 20  # of a blob or a tar in memory; a smaller layer is read sooner than a thread has begun
 
 
 class Ahead:
@@ -32,6 +32,13 @@ class Ahead:
         """Begin to read a layer, unless it is small."""
         if layer.descriptor.size >= _WORTH_BYTES:
             self._begun.append(self._pool.submit(_read, layer, blobs, self._cache, unpacked=self._unpacked))
+
+    def take_tar(self, tar: HeldTar) -> Future[None] | None:
+        """Begin to read a layer that is in memory, unless it is small; it can be forgotten when the result is there."""
+        if len(tar.data) < _WORTH_BYTES:
+            return None
+        self._begun.append(self._pool.submit(_read_tar, tar, self._cache, unpacked=self._unpacked))
+        return self._begun[-1]
 
     def settle(self) -> None:
         """Wait until nothing is being read."""
@@ -79,4 +86,18 @@ def _read(layer: Layer, blobs: Blobs, cache: Cache, *, unpacked: bool) -> None:
 
         contents = LayerContents(size=layer.size_uncompressed or 0)
         if unpack_layer(layer, blobs, cache, watch=Reading(contents).take):
-            remember(layer, contents, cache)
+            remember(layer.diff_id, contents, cache)
+
+
+def _read_tar(tar: HeldTar, cache: Cache, *, unpacked: bool) -> None:
+    from builder.lint import LayerContents, Reading, read_held, remember
+
+    with suppress(BuilderError, OCIError, OSError):
+        if not unpacked:
+            remember(tar.diff_id, read_held(tar), cache)
+            return
+        from builder.prove import unpack_tar
+
+        contents = LayerContents(size=len(tar.data))
+        if unpack_tar(tar, cache, watch=Reading(contents).take):
+            remember(tar.diff_id, contents, cache)

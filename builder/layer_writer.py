@@ -37,7 +37,7 @@ class AssembledLayer:
 class LayerWriter:
     """Takes the layers of one image, bottom first; `finish` gives them when all are in the store.
 
-    Memory: the tars that are being compressed, 32 MiB and one more of at most that.
+    Memory: the tars that are being compressed or read, 32 MiB and one more of at most that.
     """
 
     __slots__ = ("_ahead", "_begun", "_cache", "_dense", "_held", "_pool", "_store")
@@ -51,7 +51,7 @@ class LayerWriter:
         self._dense = dense
         self._ahead = ahead
         self._begun: list[Future[AssembledLayer]] = []
-        self._held: deque[tuple[int, Future[AssembledLayer]]] = deque()  # bytes, and who needs them
+        self._held: deque[tuple[int, Future[AssembledLayer], Future[None] | None]] = deque()  # bytes, who needs them
 
     def keep(self, planned: PlannedLayer, layer: Layer) -> None:
         """Take a layer that is in the store already."""
@@ -82,7 +82,7 @@ class LayerWriter:
         check_unchanged(planned)
         if tar:
             self._begun.append(self._pool.submit(compress, tar))
-            self._held.append((len(tar.data), self._begun[-1]))
+            self._held.append((len(tar.data), self._begun[-1], self._ahead.take_tar(tar) if self._ahead else None))
         elif layer:
             if self._ahead:
                 self._ahead.take(layer, self._store)
@@ -95,8 +95,11 @@ class LayerWriter:
 
     def _make_room(self) -> None:
         """Wait until another tar may be held; an error of a lower layer is raised without its waiting."""
-        while sum(size for size, _ in self._held) > WHOLE_BYTES:
-            wait([self._held.popleft()[1]])
+        while sum(held[0] for held in self._held) > WHOLE_BYTES:
+            _, compressing, reading = self._held.popleft()
+            wait([compressing])
+            if reading:
+                wait([reading])
         for one in self._begun:
             if one.done():
                 one.result()

@@ -6,7 +6,7 @@ Rules are rows of `rules.toml`. An image is opened as a `Subject`, its layers ar
 
 from builder.lint.check import lint, lint_each, read_layer, read_layers, remember
 from builder.lint.contents import Contents as LayerContents
-from builder.lint.contents import Reading
+from builder.lint.contents import Reading, read_held
 from builder.lint.finding import Finding, Level, Rule, read_rules
 from builder.lint.gate import check_built, check_ignored, failed, gate
 from builder.lint.render import describe_findings, render_text
@@ -29,6 +29,7 @@ __all__ = [
     "lint",
     "lint_each",
     "open_subjects",
+    "read_held",
     "read_layer",
     "read_layers",
     "read_rules",

@@ -14,7 +14,7 @@ from builder.lint.log_rule import check_log
 from builder.lint.subject import Subject
 from builder.lint.tree import Tree, stack
 from builder.lint.tree_rules import MAX_BYTES, check_tree
-from builder.oci import CheckedBlob, ImageError, Layer, Limits, OCIError, media_types
+from builder.oci import CheckedBlob, Digest, ImageError, Layer, Limits, OCIError, media_types
 from builder.oci.layer_reader import Budget, LayerReader
 from builder.oci.tar_reader import TarReader
 
@@ -63,7 +63,7 @@ def read_layer(layer: Layer, open_layer: Callable[[Layer], CheckedBlob], cache: 
     readable = _readable(layer)
     if readable is None:
         return None
-    record = cache.record("lint", _key(layer))
+    record = cache.record("lint", _key(layer.diff_id))
     if record is not None:
         return _load(record)
     try:
@@ -71,18 +71,18 @@ def read_layer(layer: Layer, open_layer: Callable[[Layer], CheckedBlob], cache: 
             contents = read_contents(blob, readable, _LIMITS)
     except OCIError as error:
         return Contents(problems=[Finding("damaged-layer", str(error))])
-    remember(layer, contents, cache)
+    remember(layer.diff_id, contents, cache)
     return contents
 
 
-def remember(layer: Layer, contents: Contents, cache: Cache) -> None:
+def remember(diff_id: Digest, contents: Contents, cache: Cache) -> None:
     """Keep what was read of a layer, unless something is wrong: what is damaged here may be whole in another place."""
     if not contents.problems:
-        cache.write_record("lint", _key(layer), _dump(contents))
+        cache.write_record("lint", _key(diff_id), _dump(contents))
 
 
-def _key(layer: Layer) -> str:
-    return key_of("lint", str(layer.diff_id))
+def _key(diff_id: Digest) -> str:
+    return key_of("lint", str(diff_id))
 
 
 def _readable(layer: Layer) -> Layer | None:

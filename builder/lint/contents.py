@@ -18,7 +18,7 @@ from builder.elf.layout import View
 from builder.elf.read import Elf, parse_elf
 from builder.lint.finding import Finding
 from builder.lint.secrets import is_scanned, secrets_in
-from builder.oci import ImageError, Layer, Limits, UnsupportedError
+from builder.oci import HeldTar, ImageError, Layer, Limits, UnsupportedError
 from builder.oci.entry import WHITEOUT_PREFIX
 from builder.oci.layer_reader import Budget, LayerReader
 from builder.oci.streams import Source
@@ -61,14 +61,8 @@ def read_contents(blob: Source, layer: Layer, limits: Limits) -> Contents:
     contents = Contents()
     budget = Budget(limits)
     source = LayerReader(blob, layer, budget)
-    where = f"layer {layer.descriptor.digest}"
-    reading = Reading(contents)
     try:
-        tar = TarReader(source, where)
-        for member in tar:
-            budget.spend_entry()
-            for _ in reading.take(member, tar.content()):
-                pass
+        _read_members(source, f"layer {layer.descriptor.digest}", contents, budget)
         source.finish()
     except UnsupportedError as error:
         contents.problems.append(Finding("unsupported-entry", str(error)))
@@ -76,6 +70,22 @@ def read_contents(blob: Source, layer: Layer, limits: Limits) -> Contents:
         contents.problems.append(Finding("damaged-layer", str(error)))
     contents.size = budget.bytes
     return contents
+
+
+def read_held(tar: HeldTar) -> Contents:
+    """Read a layer of our own that is in memory: nothing is wrong with its tar."""
+    contents = Contents(size=len(tar.data))
+    _read_members(tar.open(), f"layer {tar.diff_id}", contents, Budget(Limits()))
+    return contents
+
+
+def _read_members(source: Source, where: str, contents: Contents, budget: Budget) -> None:
+    reading = Reading(contents)
+    tar = TarReader(source, where)
+    for member in tar:
+        budget.spend_entry()
+        for _ in reading.take(member, tar.content()):
+            pass
 
 
 class Reading:

@@ -45,7 +45,7 @@ from builder.oci.platform import Platform
 from builder.oci.reference import Reference
 from builder.oci.streams import CheckedBlob, Sink, Source
 from builder.oci.tar_writer import write_tar
-from builder.oci.unpack import Unpacked, Watch, unpack
+from builder.oci.unpack import Unpacked, Watch, unpack, unpack_held
 from builder.oci.zip_file import unpack_zip, write_zip
 
 __all__ = [
@@ -89,6 +89,7 @@ __all__ = [
     "read_archive",
     "read_layout",
     "unpack",
+    "unpack_held",
     "unpack_zip",
     "write_archive",
     "write_index_layout",

@@ -16,6 +16,7 @@ It never runs anything of the image and never reads a file of it again.
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,10 +24,11 @@ from typing import Final
 from builder.oci.aside import empty_folder, remove_tree
 from builder.oci.entry import WHITEOUT_PREFIX
 from builder.oci.errors import ImageError, TargetError, disk_errors
+from builder.oci.held_tar import HeldTar
 from builder.oci.image import Image
-from builder.oci.layer import Layer
 from builder.oci.layer_reader import Budget, LayerReader, Limits
 from builder.oci.rootfs import RootFS, split_name
+from builder.oci.streams import Source
 from builder.oci.tar_reader import Member, TarReader
 
 _WHITEOUT: Final = WHITEOUT_PREFIX.encode()
@@ -54,38 +56,54 @@ def unpack(image: Image, folder: Path, *, limits: Limits | None = None, watch: W
     blob's digest and each layer's diff_id is checked. Raises TargetError for the folder, ImageError (LimitError,
     BlobError) for the image, DiskError for the disk.
     """
-    made = _prepare(folder)
     budget = Budget(limits or Limits())
     skipped: list[str] = []
-    try:
-        with disk_errors("unpacking an image to", folder):
-            root = RootFS(os.fsencode(folder.resolve()), budget)
-            for layer in image.layers:
-                skipped.extend(_apply(image, layer, root=root, budget=budget, watch=watch))
-    except BaseException:
-        _restore(folder, made=made)
-        raise
+    with _filling(folder, budget) as root:
+        for layer in image.layers:
+            with image.open_layer(layer) as blob:
+                source = LayerReader(blob, layer, budget)
+                skipped += _apply(source, f"layer {layer.descriptor.digest}", root=root, budget=budget, watch=watch)
+                source.finish()
     return Unpacked(budget.entries, budget.bytes, tuple(skipped))
 
 
-def _apply(image: Image, layer: Layer, *, root: RootFS, budget: Budget, watch: Watch | None) -> list[str]:
-    """Apply one layer; give the names that were skipped."""
+def unpack_held(tar: HeldTar, folder: Path, *, watch: Watch | None = None) -> None:
+    """Apply one layer to `folder`, of the bytes that its diff_id was computed of: nothing is left to check.
+
+    Else as `unpack`.
+    """
+    budget = Budget(Limits())
+    with _filling(folder, budget) as root:
+        _apply(tar.open(), f"layer {tar.diff_id}", root=root, budget=budget, watch=watch)
+
+
+@contextmanager
+def _filling(folder: Path, budget: Budget) -> Iterator[RootFS]:
+    """Give the folder to apply layers to; it is as it was before if that fails."""
+    made = _prepare(folder)
+    try:
+        with disk_errors("unpacking an image to", folder):
+            yield RootFS(os.fsencode(folder.resolve()), budget)
+    except BaseException:
+        _restore(folder, made=made)
+        raise
+
+
+def _apply(source: Source, where: str, *, root: RootFS, budget: Budget, watch: Watch | None) -> list[str]:
+    """Apply one layer's tar; give the names that were skipped."""
     skipped = []
     root.begin_layer()
-    with image.open_layer(layer) as blob:
-        source = LayerReader(blob, layer, budget)
-        tar = TarReader(source, f"layer {layer.descriptor.digest}")
-        for member in tar:
-            budget.spend_entry()
-            content = watch(member, tar.content()) if watch else tar.content()
-            if _WHITEOUT in member.name and _whiteout(member.name, root):
-                continue
-            if member.kind == "special":
-                split_name(member.name)
-                skipped.append(os.fsdecode(member.name))
-            else:
-                root.add(member, content)
-        source.finish()
+    tar = TarReader(source, where)
+    for member in tar:
+        budget.spend_entry()
+        content = watch(member, tar.content()) if watch else tar.content()
+        if _WHITEOUT in member.name and _whiteout(member.name, root):
+            continue
+        if member.kind == "special":
+            split_name(member.name)
+            skipped.append(os.fsdecode(member.name))
+        else:
+            root.add(member, content)
     return skipped
 
 

@@ -14,7 +14,7 @@ from builder.prove.rootfs import (
     runnable_contents,
 )
 from builder.prove.runs import settings_for
-from builder.prove.unpacked import unpack_layer
+from builder.prove.unpacked import unpack_layer, unpack_tar
 
 __all__ = [
     "DESCRIPTIONS",
@@ -34,4 +34,5 @@ __all__ = [
     "runner_of",
     "settings_for",
     "unpack_layer",
+    "unpack_tar",
 ]

@@ -5,14 +5,27 @@ So a small change costs a small unpacking, and a base is unpacked once. Never ru
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from builder.cache import ELSEWHERE, Cache, key_of
 from builder.disk import advice
 from builder.errors import ImageError, OutputError
-from builder.oci import Blobs, DiskError, Image, ImageConfig, Layer, OCIError, Watch, unpack
+from builder.oci import (
+    Blobs,
+    Digest,
+    DiskError,
+    HeldTar,
+    Image,
+    ImageConfig,
+    Layer,
+    OCIError,
+    Watch,
+    unpack,
+    unpack_held,
+)
 from builder.plan import HISTORY
 
 FOLDER_MODE = 0o755  # of what any uid must pass, whatever the umask
@@ -54,13 +67,27 @@ def unpack_layer(layer: Layer, blobs: Blobs, cache: Cache, *, watch: Watch) -> b
     the disk.
     """
     alone = _alone(layer, blobs)
+    return _is_filled(layer.diff_id, cache, lambda folder: unpack(alone, folder, watch=watch))
+
+
+def unpack_tar(tar: HeldTar, cache: Cache, *, watch: Watch) -> bool:
+    """As `unpack_layer`, of a layer that is in memory, whether or not its blob is written yet.
+
+    The tree is made of the very bytes that were hashed for the diff_id which the image's configuration names, and which
+    are compressed into its blob: it is what was written, as much as if it were read again.
+    """
+    return _is_filled(tar.diff_id, cache, lambda folder: unpack_held(tar, folder, watch=watch))
+
+
+def _is_filled(diff_id: Digest, cache: Cache, fill: Callable[[Path], object]) -> bool:
     filled: list[Path] = []
 
-    def fill(folder: Path) -> None:
-        _unpack(alone, folder, watch)
+    def fill_once(folder: Path) -> None:
+        with _told():
+            fill(folder)
         filled.append(folder)
 
-    cache.tree(_KIND, layer.diff_id.encoded, fill)
+    cache.tree(_KIND, diff_id.encoded, fill_once)
     return bool(filled)
 
 
@@ -80,12 +107,19 @@ def _own_layers(image: Image) -> int:
 def _tree(image: Image, layers: tuple[Layer, ...], cache: Cache) -> Path:
     part = replace(image, layers=layers)
     key = layers[0].diff_id.encoded if len(layers) == 1 else key_of("tree", [str(layer.diff_id) for layer in layers])
-    return cache.tree(_KIND, key, lambda folder: _unpack(part, folder))
+
+    def fill(folder: Path) -> None:
+        with _told():
+            unpack(part, folder)
+
+    return cache.tree(_KIND, key, fill)
 
 
-def _unpack(image: Image, folder: Path, watch: Watch | None = None) -> None:
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell what goes wrong in unpacking as the errors of this program."""
     try:
-        unpack(image, folder, watch=watch)
+        yield
     except DiskError as error:
         hint = advice(error.errno, elsewhere=ELSEWHERE) or "Nothing was left half-written."
         raise OutputError(str(error), hint=hint) from error

@@ -1,5 +1,6 @@
 """Layers side by side: the same ones as one by one, the lowest one's error, a bound, and nothing left half-written."""
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from builder.ahead import reading_ahead
 from builder.cache import Cache
 from builder.errors import OutputError, SourceError
 from builder.layer_records import parse_layer
@@ -52,6 +54,20 @@ def test_layers_come_in_their_order_whichever_way_they_went(cache, store):
     for layer, (name, content) in zip(made[1:], contents.items(), strict=True):
         assert layer.layer == store.add_layer([Entry.file(name, content)])
         assert parse_layer(cache.record("layers", f"key of {name}")) == layer.layer
+
+
+def test_each_layer_is_read_for_the_proof_from_memory_or_from_its_blob(cache, store):
+    """Whichever way it went, its tree is there when `settle` returns."""
+    content = os.urandom(2 << 20)
+    with reading_ahead(cache, unpacked=True) as ahead:
+        with layer_writer(store, cache, dense=False, ahead=ahead) as writer:
+            writer.begin(planned("held"), "1", entries_of("held", content))
+            writer.begin(planned("streamed", 1 << 30), "2", entries_of("streamed", content))
+            made = writer.finish()
+        ahead.settle()
+    for layer in made:
+        tree = cache.tree("layers", layer.layer.diff_id.encoded, lambda _: pytest.fail("it is not there"))
+        assert (tree / layer.name).read_bytes() == content
 
 
 def begin_two(store: BlobStore, cache: Cache, first: Callable[[], list[Entry]], second: Callable[[], list[Entry]]):

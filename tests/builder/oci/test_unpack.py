@@ -21,15 +21,36 @@ from builder.oci import (
     OCIError,
     TargetError,
     UnsupportedError,
+    hold_tar,
     media_types,
     unpack,
+    unpack_held,
 )
 from builder.oci.aside import empty_folder
+
+MANY = [Entry.file(f"many/{n}", bytes(n)) for n in range(50)]
 
 
 @pytest.fixture
 def out(tmp_path):
     return tmp_path / "out"
+
+
+def test_a_tar_in_memory_gives_the_tree_that_its_blob_gives(store, out, tmp_path, tree_of):
+    entries = [Entry.file("a/b", random.Random(0).randbytes(3_000_000), 0o755), Entry.symlink("l", "a"), *MANY]
+    tar = hold_tar(entries)
+    unpack(Image.assemble(ImageConfig("amd64"), [store.add_held(tar)], blobs=store), tmp_path / "blob")
+    unpack_held(tar, out)
+    assert tree_of(out) == tree_of(tmp_path / "blob")
+
+
+def test_a_tar_in_memory_leaves_nothing_when_it_is_interrupted(out):
+    def interrupted(member, content):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        unpack_held(hold_tar(MANY), out, watch=interrupted)
+    assert not out.exists()
 
 
 @pytest.fixture
