@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import deflate
 
-from builder.oci.streams import Sink
+from builder.oci.streams import CHUNK_BYTES, Sink
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -126,7 +126,9 @@ class GzipWriter:
         if self._is_whole:
             self._count(self._block)
             level = _DENSE_LEVEL if self._dense else _WHOLE_LEVEL
-            self._sink.write(bytes(deflate.deflate_compress(self._block, level)))
+            compressed = memoryview(deflate.deflate_compress(self._block, level))
+            for start in range(0, len(compressed), CHUNK_BYTES):  # no second copy of all of it
+                self._sink.write(bytes(compressed[start : start + CHUNK_BYTES]))
         else:
             if self._block:
                 self._submit(bytes(self._block))
