@@ -16,7 +16,7 @@ from builder.bases.compiler import Choice, running
 from builder.bytecode import FORMAT, Failure, Module, compile_modules
 from builder.cache import Cache, key_of, mark_used
 from builder.disk import disk
-from builder.elf import without_debug
+from builder.elf import read_without_debug
 from builder.errors import FunctionSyntaxError
 from builder.handler import module_file
 from builder.interpreter import Interpreter
@@ -272,4 +272,4 @@ def _entries(planned: PlannedLayer, bytecode: Bytecode) -> Iterator[Entry]:
 
 def _stripped(file: PlannedFile) -> bytes:
     with disk(f"reading {file.source}"):
-        return without_debug(Path(file.source).read_bytes())
+        return read_without_debug(Path(file.source))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from builder.elf.library_closure import Closure, Library, Missing, closure
     from builder.elf.read import Elf, read_elf
     from builder.elf.search import SearchPath, search_path
-    from builder.elf.strip import without_debug
+    from builder.elf.strip import read_without_debug, without_debug
     from builder.elf.tree import Tree
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Tree",
     "closure",
     "read_elf",
+    "read_without_debug",
     "search_path",
     "without_code",
     "without_debug",
@@ -42,6 +43,7 @@ _HOMES = {
     "Tree": "tree",
     "closure": "library_closure",
     "read_elf": "read",
+    "read_without_debug": "strip",
     "search_path": "search",
     "without_code": "constants",
     "without_debug": "strip",

@@ -16,6 +16,7 @@ from builder.elf.errors import ElfError
 
 MAGIC = b"\x7fELF"
 IDENT_SIZE_BYTES = 16  # EI_NIDENT
+HEADER_BYTES = {32: 52, 64: 64}  # sizeof(Ehdr)
 MORE_SEGMENTS = 0xFFFF  # PN_XNUM: the true count stands in section 0; only core files have so many
 
 CORE, EXECUTABLE, RELOCATABLE, SHARED = 4, 2, 1, 3  # e_type
@@ -40,8 +41,8 @@ class View:
     read_at: Callable[[int, int], bytes]
 
     def peek(self, offset: int, size: int) -> bytes:
-        """Return at most `size` bytes at `offset`; none beyond the end, however wild the offset."""
-        return self.read_at(offset, size) if offset < self.size_bytes else b""
+        """Return at most `size` bytes at `offset`; none beyond the end, however wild the two are."""
+        return self.read_at(offset, min(size, self.size_bytes - offset)) if offset < self.size_bytes else b""
 
     def take(self, offset: int, size: int, what: str) -> bytes:
         """Return exactly `size` bytes at `offset`, or ElfError naming `what` they should have been."""

@@ -11,6 +11,8 @@ import os
 import re
 import stat
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -85,13 +87,18 @@ def read_elf(path: Path) -> Elf | None:
 
     Raises ElfError for a truncated or damaged file, OSError when it cannot be opened.
     """
+    with open_view(path) as view:
+        return parse_elf(view) if view else None
+
+
+@contextmanager
+def open_view(path: Path) -> Iterator[View | None]:
+    """Give a view of the file at `path`, symbolic links followed; None of what is no regular file. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # NONBLOCK: a FIFO must not hang the build
     try:
         found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            return None
-        read_at = partial(_pread, descriptor)
-        return parse_elf(View(os.fspath(path), found.st_size, read_at))
+        is_file = stat.S_ISREG(found.st_mode)
+        yield View(os.fspath(path), found.st_size, partial(_pread, descriptor)) if is_file else None
     finally:
         os.close(descriptor)
 
@@ -124,7 +131,10 @@ def parse_elf(view: View) -> Elf | None:
 
 
 def _pread(descriptor: int, offset: int, size: int) -> bytes:
-    return os.pread(descriptor, size, offset)
+    found = os.pread(descriptor, size, offset)
+    while len(found) < size and (more := os.pread(descriptor, size - len(found), offset + len(found))):
+        found += more  # the kernel gives at most 2 GiB at once
+    return found
 
 
 def _kind(elf_type: int, *, is_pie: bool) -> Kind:

@@ -13,9 +13,14 @@ the C library's back traces read `.dynsym`, and distributions ship their librari
 Source: gABI chapter 4; the list of names follows binutils' bfd/elf.c (SEC_DEBUGGING).
 """
 
+import os
+from errno import EINVAL
+from pathlib import Path
+
 from builder.elf.errors import ElfError
 from builder.elf.layout import (
     EXECUTABLE,
+    HEADER_BYTES,
     MORE_SEGMENTS,
     SHARED,
     SHF_ALLOC,
@@ -25,6 +30,7 @@ from builder.elf.layout import (
     Header,
     Section,
     Segment,
+    View,
     pack_sections,
     read_header,
     read_sections,
@@ -32,6 +38,7 @@ from builder.elf.layout import (
     view_of,
     with_section_table_at,
 )
+from builder.elf.read import open_view
 
 _DEBUG_PREFIXES = (b".debug_", b".zdebug_")
 _DEBUG_NAMES = frozenset({b".gnu_debuglink", b".gnu_debugaltlink", b".gdb_index"})
@@ -51,39 +58,51 @@ def without_debug(data: bytes) -> bytes:
     not a little endian program or shared library, has nothing to drop, or is laid out in a way that linkers
     do not.
     """
+    return _maybe_rewritten(view_of(data)) or data
+
+
+def read_without_debug(file: Path) -> bytes:
+    """Return the same for the content of a regular file, without reading all of it. Raises OSError."""
+    with open_view(file) as view:
+        if view is None:
+            raise OSError(EINVAL, "it is no regular file", os.fspath(file))
+        return _maybe_rewritten(view) or view.peek(0, view.size_bytes)
+
+
+def _maybe_rewritten(view: View) -> bytes | None:
+    """Return the smaller file; None when it must stay as it is."""
     try:
-        return _rewritten(data) or data
+        return _rewritten(view)
     except ElfError:
-        return data
+        return None
 
 
-def _rewritten(data: bytes) -> bytes | None:
+def _rewritten(view: View) -> bytes | None:
     """Return the smaller file; None or ElfError when it must stay as it is."""
-    view = view_of(data)
     header = read_header(view)
     if header is None or header.order != "<" or header.type not in {EXECUTABLE, SHARED}:
         return None
     if header.phnum == MORE_SEGMENTS or header.shoff == 0:
         return None
     segments, sections = read_segments(view, header), read_sections(view, header)
-    debug, symbols = _debug_indices(data, header, sections), _symbol_indices(header, sections)
+    debug, symbols = _debug_indices(view, header, sections), _symbol_indices(header, sections)
     if debug is None or symbols is None:
         return None
     dropped = debug | symbols
     if not dropped or _referenced(sections, but=dropped) & dropped:
         return None
     head_size = _loaded_end(header, segments, sections)
-    if not _is_plain_layout(data, header, sections, head_size):
+    if not _is_plain_layout(view, header, sections, head_size):
         return None
-    return _packed(data, header, sections, head_size=head_size, dropped=dropped)
+    return _packed(view, header, sections, head_size=head_size, dropped=dropped)
 
 
-def _debug_indices(data: bytes, header: Header, sections: tuple[Section, ...]) -> frozenset[int] | None:
+def _debug_indices(view: View, header: Header, sections: tuple[Section, ...]) -> frozenset[int] | None:
     """Return the sections for debuggers; None when one that has such a name is not what linkers write."""
     if not 0 < header.shstrndx < len(sections):
         return None
     names = sections[header.shstrndx]
-    table = data[names.offset : names.offset + names.size]
+    table = view.peek(names.offset, names.size)
     found = {
         index
         for index, section in enumerate(sections)
@@ -125,7 +144,7 @@ def _referenced(sections: tuple[Section, ...], *, but: frozenset[int]) -> set[in
 
 def _loaded_end(header: Header, segments: tuple[Segment, ...], sections: tuple[Section, ...]) -> int:
     """Return the first byte behind all that keeps its place: headers, segments, loaded sections."""
-    ends = [header.phoff + header.phentsize * header.phnum, 64 if header.bits == 64 else 52]  # noqa: PLR2004 - sizeof(Ehdr)
+    ends = [header.phoff + header.phentsize * header.phnum, HEADER_BYTES[header.bits]]
     ends += [segment.offset + segment.filesz for segment in segments]
     ends += [s.offset + s.size for s in sections if s.flags & SHF_ALLOC and s.type != SHT_NOBITS]
     return max(ends)
@@ -136,7 +155,7 @@ def _movable(section: Section) -> bool:
     return not section.flags & SHF_ALLOC and section.type not in {SHT_NULL, SHT_NOBITS} and section.size > 0
 
 
-def _is_plain_layout(data: bytes, header: Header, sections: tuple[Section, ...], head_size: int) -> bool:
+def _is_plain_layout(view: View, header: Header, sections: tuple[Section, ...], head_size: int) -> bool:
     """Check that all that moves lies in one row behind all that stays, with nothing hidden between or after.
 
     False for what patchelf rewrote, for a payload appended to the file, for a table in the middle.
@@ -145,18 +164,19 @@ def _is_plain_layout(data: bytes, header: Header, sections: tuple[Section, ...],
     pieces.append((header.shoff, header.shentsize * header.shnum))
     at = head_size
     for offset, size in sorted(pieces):
-        if offset < at or offset + size > len(data) or data[at:offset].strip(b"\0"):
+        if offset < at or offset + size > view.size_bytes or view.peek(at, offset - at).strip(b"\0"):
             return False
         at = offset + size
     odd = any(section.addralign > _MAX_ALIGNMENT_BYTES for section in sections if _movable(section))
-    return not odd and not data[at:].strip(b"\0")
+    return not odd and not view.peek(at, view.size_bytes - at).strip(b"\0")
 
 
 def _packed(
-    data: bytes, header: Header, sections: tuple[Section, ...], *, head_size: int, dropped: frozenset[int]
+    view: View, header: Header, sections: tuple[Section, ...], *, head_size: int, dropped: frozenset[int]
 ) -> bytes | None:
     """Write the new file: loaded part, kept sections in their old order, section header table."""
-    parts = [data[:head_size]]
+    start = HEADER_BYTES[header.bits]
+    parts = [view.take(0, start, "the ELF header"), view.take(start, head_size - start, "what is loaded")]
     size = head_size
     table = list(sections)
     for index in sorted(range(len(sections)), key=lambda index: (sections[index].offset, index)):
@@ -165,10 +185,11 @@ def _packed(
             table[index] = _INACTIVE
         elif _movable(section):
             padding = -size % max(section.addralign, 1)
-            parts += [bytes(padding), data[section.offset : section.offset + section.size]]
+            parts += [bytes(padding), view.take(section.offset, section.size, "a section")]
             table[index] = section._replace(offset=size + padding)
             size += padding + section.size
     padding = -size % (header.bits // 8)
     parts += [bytes(padding), pack_sections(header, tuple(table))]
-    whole = with_section_table_at(header, b"".join(parts), size + padding)
-    return whole if len(whole) < len(data) else None
+    parts[0] = with_section_table_at(header, parts[0], size + padding)
+    whole = b"".join(parts)
+    return whole if len(whole) < view.size_bytes else None

@@ -11,6 +11,8 @@ import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import chain
 from typing import IO
 
 from builder.elf import ElfError
@@ -27,7 +29,7 @@ from builder.oci.tar_reader import Member, TarReader
 OPAQUE = ".wh..wh..opq"
 _AUFS = ".wh..wh."  # bookkeeping of a file system of the past, which tools skip
 _ELF_MAGIC = b"\x7fELF"
-_SPOOLED_BYTES = 8 << 20  # a larger ELF file is read from disk, so that memory stays flat
+_HELD_BYTES = 8 << 20  # a larger ELF file is read from disk, so that memory stays flat
 _MAX_SCANNED_BYTES = 1 << 20  # keys and settings are small; larger files are data
 _GLIBC_BANNER = re.compile(rb"GNU C Library [^\n]{0,80} release version (\d+)\.(\d+)")
 _SHOWN_PROBLEMS = 20  # per rule and layer
@@ -149,6 +151,8 @@ class Reading:
 
     def _look_inside(self, path: str, member: Member, parts: Iterator[bytes]) -> Iterator[bytes]:
         first = next(parts, b"")
+        while first and len(first) < len(_ELF_MAGIC) and (more := next(parts, b"")):
+            first += more  # who decompresses cuts anywhere
         if first.startswith(_ELF_MAGIC):
             yield from self._read_elf(path, member, first, parts)
         elif member.size <= _MAX_SCANNED_BYTES and is_scanned(path):
@@ -161,12 +165,12 @@ class Reading:
             yield from parts
 
     def _read_elf(self, path: str, member: Member, first: bytes, parts: Iterator[bytes]) -> Iterator[bytes]:
-        with tempfile.SpooledTemporaryFile(_SPOOLED_BYTES) as file:
-            banner = _GLIBC_BANNER.search(first)
-            file.write(first)
-            yield first
-            for part in parts:
-                banner = banner or _GLIBC_BANNER.search(part)
+        is_libc = posixpath.basename(path).startswith(("libc.so", "libc-"))
+        banner = None
+        with BytesIO() if member.size <= _HELD_BYTES else tempfile.TemporaryFile() as file:
+            for part in chain((first,), parts):
+                if is_libc and not banner:
+                    banner = _GLIBC_BANNER.search(part)
                 file.write(part)
                 yield part
             try:
@@ -175,7 +179,7 @@ class Reading:
                 return  # a damaged one, in somebody's test data: nothing loads it
         if elf:
             self._contents.elves[path] = elf
-        if banner and posixpath.basename(path).startswith(("libc.so", "libc-")):
+        if banner:
             self._contents.glibc = (int(banner[1]), int(banner[2]))
 
     def _problem(self, rule: str, message: str, path: str) -> None:

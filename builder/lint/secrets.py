@@ -9,18 +9,22 @@ from collections.abc import Iterator, Mapping
 
 # Issuers' own formats: GitHub's "token formats", AWS's "unique identifiers", Slack's and Stripe's API references,
 # GitLab's and npm's token prefixes, RFC 7468 for keys.
-_PATTERNS: Mapping[str, bytes] = {
-    "an AWS access key": rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b",
-    "a private key": rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----",
-    "a GitHub token": rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})",
-    "a GitLab token": rb"\bglpat-[A-Za-z0-9_-]{20,}",
-    "a Slack token": rb"\bxox[abprs]-[A-Za-z0-9-]{20,}",
-    "a Google API key": rb"\bAIza[A-Za-z0-9_-]{35}\b",
-    "a Stripe key": rb"\b[sr]k_live_[A-Za-z0-9]{20,}",
-    "an npm token": rb"\bnpm_[A-Za-z0-9]{36}\b",
-    "a token of the Python package index": rb"\bpypi-AgEI[A-Za-z0-9_-]{50,}",
+# Before each the texts of which it always holds one: they are found in a tenth of the time.
+_PATTERNS: Mapping[str, tuple[tuple[bytes, ...], bytes]] = {
+    "an AWS access key": ((b"AKIA", b"ASIA"), rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"),
+    "a private key": ((b"PRIVATE KEY-----",), rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"),
+    "a GitHub token": (
+        (*(b"gh%c_" % letter for letter in b"pousr"), b"github_pat_"),
+        rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{60,})",
+    ),
+    "a GitLab token": ((b"glpat-",), rb"\bglpat-[A-Za-z0-9_-]{20,}"),
+    "a Slack token": ((b"xox",), rb"\bxox[abprs]-[A-Za-z0-9-]{20,}"),
+    "a Google API key": ((b"AIza",), rb"\bAIza[A-Za-z0-9_-]{35}\b"),
+    "a Stripe key": ((b"k_live_",), rb"\b[sr]k_live_[A-Za-z0-9]{20,}"),
+    "an npm token": ((b"npm_",), rb"\bnpm_[A-Za-z0-9]{36}\b"),
+    "a token of the Python package index": ((b"pypi-AgEI",), rb"\bpypi-AgEI[A-Za-z0-9_-]{50,}"),
 }
-_COMPILED = {what: re.compile(pattern) for what, pattern in _PATTERNS.items()}
+_COMPILED = {what: (signs, re.compile(pattern)) for what, (signs, pattern) in _PATTERNS.items()}
 _EXAMPLE = re.compile(rb"EXAMPLE|xxxx|XXXX|0{8}|1234567")  # AWS's documentation: AKIAIOSFODNN7EXAMPLE
 
 # Files that exist to hold a secret, wherever they are.
@@ -47,8 +51,9 @@ def secrets_in(path: str, data: bytes) -> Iterator[str]:
     """What a file seems to hold, in words, without the secret."""
     if _SECRET_FILES.search(path):
         yield "files of this name hold secrets"
-    for what, pattern in _COMPILED.items():
-        if any(not _EXAMPLE.search(found[0]) for found in pattern.finditer(data)):
+    for what, (signs, pattern) in _COMPILED.items():
+        candidates = pattern.finditer(data) if any(sign in data for sign in signs) else ()
+        if any(not _EXAMPLE.search(found[0]) for found in candidates):
             yield f"it seems to hold {what}"
 
 

@@ -138,7 +138,7 @@ class GzipWriter:
         self._sink.write(self._checksum.to_bytes(4, "little") + (self._size % 2**32).to_bytes(4, "little"))
 
     def _count(self, data: bytes | bytearray) -> None:
-        self._checksum = zlib.crc32(data, self._checksum)
+        self._checksum = deflate.crc32(data, self._checksum)  # of libdeflate: a tenth of zlib's time
         self._size += len(data)
 
 

@@ -14,7 +14,7 @@ from elftools.elf.elffile import ELFFile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builder.elf import without_debug
+from builder.elf import read_without_debug, without_debug
 from builder.elf.layout import read_header, read_sections, read_segments, view_of
 from tests.conftest import elsewhere, unavailable
 
@@ -116,6 +116,7 @@ def test_only_debugging_information_goes(cc, tool, tmp_path, flags):
     after = tmp_path / "after"
     after.write_bytes(without_debug(before.read_bytes()))
     assert_same_but_debug(before, after)
+    assert read_without_debug(before) == after.read_bytes()
     readelf(tool, before)
     readelf(tool, after)
 
@@ -183,6 +184,8 @@ def test_a_file_that_is_not_understood_stays_as_it_is(cc, tmp_path, name):
     data = ALTERATIONS[name](path.read_bytes(), lambda section: index_of(path, section))
     assert data != path.read_bytes()
     assert without_debug(data) is data
+    path.write_bytes(data)
+    assert read_without_debug(path) == data
 
 
 @pytest.mark.parametrize(
@@ -197,9 +200,32 @@ def test_what_gcc_makes_and_we_leave_alone(cc, tmp_path, flags):
 
 
 @pytest.mark.parametrize("data", [b"", b"\x7fELF", b"text", bytes(4096)])
-def test_what_is_not_elf_stays(data):
-    """Any bytes may be given."""
+def test_what_is_not_elf_stays(tmp_path, data):
+    """Any bytes may be given, and read."""
     assert without_debug(data) is data
+    (tmp_path / "it").write_bytes(data)
+    assert read_without_debug(tmp_path / "it") == data
+
+
+def test_only_what_stays_is_read(cc, tmp_path, monkeypatch):
+    """Megabytes for debuggers are left on the disk."""
+    code = CODE + "".join(f"struct s{n} {{ int field_{n}; }} g{n};" for n in range(3000))
+    path = cc(tmp_path / "it", *SHARED, code=code)
+    taken, pread = [], os.pread
+    monkeypatch.setattr(os, "pread", lambda *place: taken.append(pread(*place)) or taken[-1])
+    kept = read_without_debug(path)
+    assert kept == without_debug(path.read_bytes())
+    assert sum(map(len, taken)) < len(kept) + 8192 < path.stat().st_size / 2
+
+
+def test_only_regular_files_are_read(tmp_path):
+    """A fifo, which nobody may ever write to, is an error at once."""
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", tmp_path):
+        with pytest.raises(OSError, match="no regular file"):
+            read_without_debug(path)
+    with pytest.raises(FileNotFoundError):
+        read_without_debug(tmp_path / "none")
 
 
 @given(st.binary(max_size=900), st.sampled_from([b"\1\1", b"\2\1", b"\2\2", b"\7\7"]))
@@ -221,9 +247,15 @@ def small_with_debug(tmp_path_factory) -> bytes:
     return (folder / "it").read_bytes()
 
 
+@pytest.fixture(scope="module")
+def file(tmp_path_factory) -> Path:
+    """Name a file that each example writes anew."""
+    return tmp_path_factory.mktemp("damaged") / "it"
+
+
 @settings(max_examples=300)
 @given(data=st.data())
-def test_damaged_files_never_raise_and_keep_their_loaded_bytes(small_with_debug, data):
+def test_damaged_files_never_raise_and_keep_their_loaded_bytes(small_with_debug, file, data):
     """Overwritten headers give the file itself, or a file whose segments hold the same bytes."""
     header, _, sections = parts(small_with_debug)
     damaged = bytearray(small_with_debug)
@@ -233,6 +265,8 @@ def test_damaged_files_never_raise_and_keep_their_loaded_bytes(small_with_debug,
         damaged[spot] = value
     before = bytes(damaged)
     after = without_debug(before)
+    file.write_bytes(before)
+    assert read_without_debug(file) == after
     if after is not before:
         assert len(after) < len(before)
         segments = parts(before)[1]

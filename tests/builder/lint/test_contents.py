@@ -2,12 +2,17 @@
 
 import gzip
 import io
+import sys
+from itertools import accumulate, pairwise
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.lint.contents import read_contents
+from builder.elf import read_elf
+from builder.lint.contents import Contents, Reading, read_contents
 from builder.oci import Descriptor, Digest, Layer, Limits, media_types
+from builder.oci.tar_reader import Member
 from tests.builder.lint.conftest import CLEAN, tar
 
 GOOD = tar(*CLEAN)
@@ -49,3 +54,15 @@ def test_many_faults_of_a_kind_are_told_in_a_few_lines():
     contents = read(gzip.compress(many), plain=many)
     assert len(contents.problems) == 21
     assert "and more" in contents.problems[-1].message
+
+
+@given(st.lists(st.integers(1, 9000), max_size=6))
+def test_an_elf_file_is_known_however_it_is_cut(cuts):
+    """Who decompresses gives pieces of any size; all of them are passed on."""
+    program = Path(sys.executable).resolve().read_bytes()
+    member = Member(b"program", "file", 0o755, len(program), 0, b"")
+    pieces = [program[start:end] for start, end in pairwise([0, *accumulate(cuts), len(program)]) if end > start]
+    contents = Contents()
+    assert b"".join(Reading(contents).take(member, iter(pieces))) == program
+    assert contents.elves == {"program": read_elf(Path(sys.executable).resolve())}
+    assert [item.path for item in contents.items] == ["program"]

@@ -5,6 +5,7 @@ import tarfile
 import zlib
 from unittest import mock
 
+import deflate
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,6 +88,15 @@ def test_gzip_reads_back_any_split(sizes, threads, fill, limit):
         for part in parts:
             writer.write(part)
     assert gzip.decompress(out.getvalue()) == b"".join(parts)
+
+
+@given(st.lists(st.binary(max_size=5000)))
+def test_the_checksum_may_be_taken_piece_by_piece(parts):
+    """Libdeflate's goes on where the one before ended, as zlib's does."""
+    checksum = 0
+    for part in parts:
+        checksum = deflate.crc32(bytearray(part), checksum)
+    assert checksum == zlib.crc32(b"".join(parts))
 
 
 @given(st.lists(st.integers(1, 1_200_000), max_size=3), st.sampled_from([0, 1 << 20, 32 << 20]))
