@@ -5,6 +5,8 @@ Known by the name that is called, whatever it is bound to: reading errs on the s
 
 import ast
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 
 from builder.trim.facts import Import
 from builder.trim.notes import Notes
@@ -38,14 +40,27 @@ _TRAIT_OF_CALL = {
 _LAZY_CALLS = frozenset(
     {"attach", "attach_stub", "LazyModule", "_LazyModule", "LazyLoader", "lazy_load", "lazy_import"}
 )
+_SERVICES = frozenset({"client", "resource", "create_client", "get_service_model"})
+_TELLING = frozenset({"open", "str", "bytes", *_TRAIT_OF_CALL}).union(
+    DYNAMIC, _GETTERS, _LAZY_CALLS, _DECODERS, _CODEC_CALLS, _METADATA, _SERVICES
+)
 _IMPORTS = re.compile(r"import|module|lazy|plugin|find_spec|find_loader|resolve|load_", re.IGNORECASE)
 
 
-def note_call(notes: Notes, node: ast.Call) -> None:
-    """Note what a call leads to, besides what its parts do."""
-    name = called(node.func)
+@lru_cache(4096)
+def _tells(name: str) -> bool:
+    """Whether calls of that name say something besides what their parts and their keywords do: few do."""
+    return name in _TELLING or bool(_IMPORTS.search(name))
+
+
+def note_call(notes: Notes, node: ast.Call, name: str) -> None:
+    """Note what a call of that name leads to, besides what its parts do."""
     if name in MOVED:
         _moved(notes, node)
+        return
+    if node.keywords:
+        _keywords(notes, node.keywords)
+    if not _tells(name):
         return
     first = notes.constant(node.args[0]) if node.args else None
     if name in DYNAMIC:
@@ -89,12 +104,15 @@ def _dynamic(notes: Notes, node: ast.Call, first: str | None) -> None:
         notes.traits.add("imports")
 
 
-def _codec_call(notes: Notes, node: ast.Call, name: str) -> None:
-    for keyword in node.keywords:
+def _keywords(notes: Notes, keywords: Iterable[ast.keyword]) -> None:
+    for keyword in keywords:
         if keyword.arg == "ssl" and not _is_none(keyword.value):
             notes.mentions.add("ssl=")
         if keyword.arg in {"encoding", "charset"} and not notes.is_known(keyword.value) and not _is_none(keyword.value):
             notes.traits.add("decodes")
+
+
+def _codec_call(notes: Notes, node: ast.Call, name: str) -> None:
     is_method = isinstance(node.func, ast.Attribute)
     if name == "open" and len(node.args) > (2 if is_method else 3) and not notes.is_known(node.args[-1]):
         notes.traits.add("decodes")
@@ -135,7 +153,7 @@ def _is_of_resources(notes: Notes, function: ast.expr) -> bool:
 
 
 def _service_call(notes: Notes, node: ast.Call, name: str, first: str | None) -> None:
-    if name not in {"client", "resource", "create_client", "get_service_model"}:
+    if name not in _SERVICES:
         return
     named = [keyword.value for keyword in node.keywords if keyword.arg == "service_name"]
     if first is None and named:
@@ -148,11 +166,9 @@ def _service_call(notes: Notes, node: ast.Call, name: str, first: str | None) ->
 
 def called(function: ast.expr) -> str:
     """The name that is called, or the attribute; empty for what has none."""
-    match function:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-        case _:
-            return ""
+    if isinstance(function, ast.Name):
+        return function.id
+    return function.attr if isinstance(function, ast.Attribute) else ""
 
 
 def _called_on(function: ast.expr) -> str:

@@ -23,6 +23,7 @@ class Notes:
         self.dists: set[str] = set()
         self.libraries: set[str] = set()
         self.traits: set[str] = set()
+        self._texts: set[str] = set()
         self.constants: dict[str, str] = {}
         self.guards: tuple[str, ...] = ()
         self.depth = 0  # of functions
@@ -40,6 +41,9 @@ class Notes:
 
     def text(self, text: str) -> None:
         """Note what a constant may name."""
+        if text in self._texts:
+            return
+        self._texts.add(text)
         if "code(" in text:
             self.codecs |= codecs_called(text)
         if not text or len(text) > MAX_NAME_CHARS:

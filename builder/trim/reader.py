@@ -60,24 +60,25 @@ class _Reader:
 
     def body(self, nodes: Iterable[ast.AST]) -> None:
         for node in nodes:
-            self.visit(node)
+            if node.__class__ not in _LEAVES:
+                self.visit(node)
 
     def visit(self, node: ast.AST) -> None:
         kind = node.__class__
-        method = _METHODS.get(kind)
-        if method is not None:
-            getattr(self, method)(node)
+        if method := _METHODS.get(kind):
+            method(self, node)
         elif kind not in _LEAVES:
             self.children(node)
 
     def children(self, node: ast.AST) -> None:
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if isinstance(value, list):
+        for name in _FIELDS[node.__class__]:
+            value = getattr(node, name)
+            kind = value.__class__
+            if kind is list:
                 for item in value:
-                    if isinstance(item, ast.AST):
+                    if item.__class__ not in _LEAVES:
                         self.visit(item)
-            elif value.__class__ not in _LEAVES and isinstance(value, ast.AST):
+            elif kind not in _LEAVES:
                 self.visit(value)
 
     # statements
@@ -186,8 +187,8 @@ class _Reader:
             self.notes.text(node.value)
 
     def on_call(self, node: ast.Call) -> None:
-        note_call(self.notes, node)
         name = called(node.func)
+        note_call(self.notes, node, name)
         if name in MOVED:
             return
         is_noted = name in DYNAMIC and bool(node.args) and self.notes.constant(node.args[0]) is not None
@@ -201,23 +202,32 @@ _IN_MAIN = (MAIN,)
 _IN_GETATTR = ("",)  # an import in a module's `__getattr__` outside of any comparison: always counts
 
 _METHODS = {
-    ast.Import: "on_import",
-    ast.ImportFrom: "on_import_from",
-    ast.If: "on_if",
-    ast.IfExp: "on_if_exp",
-    ast.Try: "on_try",
-    ast.FunctionDef: "on_function",
-    ast.AsyncFunctionDef: "on_function",
-    ast.ClassDef: "on_class",
-    ast.Assign: "on_assign",
-    ast.AnnAssign: "on_annotated",
-    ast.Expr: "on_expression",
-    ast.Attribute: "on_attribute",
-    ast.Constant: "on_constant",
-    ast.Call: "on_call",
+    kind: getattr(_Reader, name)
+    for kind, name in {
+        ast.Import: "on_import",
+        ast.ImportFrom: "on_import_from",
+        ast.If: "on_if",
+        ast.IfExp: "on_if_exp",
+        ast.Try: "on_try",
+        ast.FunctionDef: "on_function",
+        ast.AsyncFunctionDef: "on_function",
+        ast.ClassDef: "on_class",
+        ast.Assign: "on_assign",
+        ast.AnnAssign: "on_annotated",
+        ast.Expr: "on_expression",
+        ast.Attribute: "on_attribute",
+        ast.Constant: "on_constant",
+        ast.Call: "on_call",
+    }.items()
 }
-# Half of all nodes: nothing below them says anything here.
-_LEAVES = frozenset({ast.Name, ast.Load, ast.Store, ast.Del, ast.Pass, str, int, NoneType})
+# What may hold expressions or statements, of each kind of node.
+_FIELDS = {
+    kind: [name for name in kind._fields if name not in {"arg", "attr", "ctx", "id", "kwarg", "op", "ops", "vararg"}]
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
+# Most of what fields hold: nothing below it says anything here.
+_LEAVES = frozenset({ast.Name, ast.Pass, ast.arg, str, int, bool, NoneType})
 
 
 def _catches_import_error(kind: ast.expr) -> bool:

@@ -3,6 +3,7 @@
 import re
 from encodings import normalize_encoding
 from encodings.aliases import aliases
+from functools import lru_cache
 
 MAX_NAME_CHARS = 200  # a longer string names nothing
 
@@ -18,6 +19,7 @@ CODECS = frozenset(aliases.values()) | {
 }  # fmt: skip
 
 
+@lru_cache(4096)
 def codec_of(text: str) -> str:
     """The module of `encodings` that a text names, or nothing."""
     if not _CODEC.fullmatch(text):
