@@ -7,6 +7,7 @@ so that an edit of the function reads one file anew, and a new interpreter none 
 import hashlib
 import json
 import posixpath
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from builder.trim.native import Names
     from builder.trim.reading import Job, Readers
 
+DEPENDENCIES = "dependencies"  # the layer
 MAX_SOURCE_BYTES = 16 << 20  # a larger module is generated data
 
 
@@ -105,6 +107,17 @@ class FactsStore:
         self._remember("native", path, render_binary(found))
         return found
 
+    def begin(self) -> None:
+        """Begin what reads ahead now if it will have much to do: it starts while the first files are walked."""
+        from builder.trim.reading import WORTH_FILES, Readers
+
+        kinds = Counter((_kind(path), layer) for path, (_, layer) in self._files.items())
+        for (kind, layer), count in kinds.items():
+            is_known = not kind or (kind == "source" and layer != DEPENDENCIES) or self._shelf(kind, layer).entries
+            if count >= WORTH_FILES and not is_known:
+                self._readers = self._readers or Readers(self.version, self.names)
+                self._readers.begin()
+
     def ahead(self, paths: Iterable[str]) -> None:
         """Have files read that will be asked for, on the other cores, if there is much that is not known."""
         jobs = [job for path in paths if (job := self._job(path)) and not self._is_known(job)]
@@ -138,7 +151,7 @@ class FactsStore:
         from builder.trim.reading import Job
 
         file, _ = self._files.get(path, (None, ""))
-        kind = "source" if path.endswith(".py") else "native" if ".so" in posixpath.basename(path) else ""
+        kind = _kind(path)
         if file is None or not kind or file.how not in {How.COPY, How.WITHOUT_DEBUG}:
             return None
         if kind == "source" and file.size > MAX_SOURCE_BYTES:
@@ -213,6 +226,11 @@ class FactsStore:
         """End what reads ahead."""
         if self._readers:
             self._readers.close()
+
+
+def _kind(path: str) -> str:
+    """What a file is read as; empty for what is not read ahead."""
+    return "source" if path.endswith(".py") else "native" if ".so" in posixpath.basename(path) else ""
 
 
 def planned_paths(layers: Iterable[PlannedLayer]) -> Mapping[str, PlannedFile]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from builder.oci.gzip_writer import usable_cores
 
 WORTH_FILES = 24  # fewer are read before a process has begun
-_WINDOW_BYTES = 96 << 10  # of source, with each process: some 20 ms of work, so that none waits for the next file
+_WINDOW_BYTES = 192 << 10  # of source, with each process: some 40 ms of work, so that none waits for the next file
 _NATIVE_SHARE = 16  # an ELF file is read so many times faster than a source
 _LEAST_BYTES = 4 << 10  # a file costs something, whatever its size
 _PIPE_BYTES = 1 << 20  # what unprivileged users may have: nobody waits for somebody to read
@@ -79,8 +79,8 @@ class Readers:
     def ask(self, jobs: Iterable[Job]) -> None:
         """Have files read, in that order."""
         self._waiting.update((job.path, job) for job in jobs)
-        if not self._has_begun and len(self._waiting) >= WORTH_FILES:
-            self._begin()
+        if len(self._waiting) >= WORTH_FILES:
+            self.begin()
         for worker in self._workers[:]:
             self._give(worker)
 
@@ -116,7 +116,10 @@ class Readers:
                     yield job, answer
             self._give(worker)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Begin the processes, unless they have been begun."""
+        if self._has_begun:
+            return
         self._has_begun = True
         command = [sys.executable, "-I", "-S", "-c", _PROGRAM, _TOP]
         pipe = subprocess.PIPE

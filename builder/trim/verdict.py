@@ -55,7 +55,8 @@ def judge(
     names = frozenset(module.name for module in modules if module.scope in {STDLIB, DEPENDENCIES})
     rows = read_knowledge()
     with closing(FactsStore(plan.layers, interpreter.version, cache, names)) as store:
-        store.ahead(module.path for module in modules if _is_plain_library(module.path))
+        store.begin()
+        store.ahead(path for path, file in files.items() if _is_plain_library(path) or _is_library(path, file))
         # A shared library that is named like a module and is none is data of its package.
         files_of_modules = [
             m for m in modules if not _is_plain_library(m.path) or "module" in store.binary(m.path).traits
@@ -130,6 +131,15 @@ def _is_plain_library(path: str) -> bool:
     return path.endswith(".so") and posixpath.basename(path).count(".") == 1
 
 
+def _is_library(path: str, file: PlannedFile) -> bool:
+    """Whether a file is a shared library beside packages: the system's, or in an auditwheel's folder `X.libs`."""
+    named = ".so" in posixpath.basename(path)
+    if path.startswith(f"{PACKAGES}/"):
+        return named and path.split("/")[2].endswith(".libs")
+    outside = not path.startswith((f"{LANG}/", f"{TASK}/", f"{RUNTIME}/"))
+    return (named and outside) or file.why in {LOADER, OPENED}
+
+
 def _own_roots(index: Index, rows: Iterable[Row]) -> Iterable[tuple[str, Cause]]:
     """What every image needs: the runtime, and what the interpreter imports when it starts."""
     for path, module in index.by_path.items():
@@ -187,11 +197,11 @@ class _Judged:
                 kept[path] = Cause(file.why)
             elif path in starts:
                 kept[path] = starts[path]
-            elif self._is_library(path, file):
+            elif _is_library(path, file):
                 libraries.append(path)
             else:
                 self._judge(path, leftovers, kept, dropped)
-        self.store.ahead(path for path in (*kept, *libraries) if ".so" in posixpath.basename(path))
+        self.store.ahead(path for path in kept if ".so" in posixpath.basename(path))
         self._judge_libraries(libraries, leftovers, kept, dropped)
         for file in bytecode:
             source = source_of(file.path)
@@ -217,15 +227,6 @@ class _Judged:
                 kept[path] = cause
             else:
                 dropped[path] = why
-
-    @staticmethod
-    def _is_library(path: str, file: PlannedFile) -> bool:
-        """Whether a file is a shared library beside packages: the system's, or in an auditwheel's folder `X.libs`."""
-        named = ".so" in posixpath.basename(path)
-        if path.startswith(f"{PACKAGES}/"):
-            return named and path.split("/")[2].endswith(".libs")
-        outside = not path.startswith((f"{LANG}/", f"{TASK}/", f"{RUNTIME}/"))
-        return (named and outside) or file.why in {LOADER, OPENED}
 
     def _judge_libraries(
         self, libraries: Iterable[str], leftovers: Leftovers, kept: dict[str, Cause], dropped: dict[str, str]

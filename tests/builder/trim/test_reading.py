@@ -102,3 +102,21 @@ def test_the_store_finds_what_they_said(readers, tmp_path):
     assert None not in [store._remembered("source", file.path) for file in planned]
     store.close()
     assert not readers._workers
+
+
+@pytest.mark.parametrize(
+    ("layer", "folder", "begins"), [("dependencies", "opt/python", True), ("interpreter", "var/lang/lib", False)]
+)
+def test_much_that_is_read_for_the_first_time_begins_them_at_once(readers, tmp_path, layer, folder, begins):
+    """Of dependencies: the standard library's sources are known. The second time nothing begins."""
+    planned = [
+        PlannedFile(f"{folder}/{file.name}", str(file), "", How.COPY, size=file.stat().st_size, stamp="1")
+        for file in SOURCES
+    ]
+    for is_first in (True, False):
+        store = FactsStore([PlannedLayer(layer, tuple(planned))], VERSION, Cache(tmp_path / "cache", print))
+        store.begin()
+        assert bool(store._readers and store._readers._workers) == (begins and is_first)
+        store.facts(planned[0].path)
+        store.save()
+        store.close()
