@@ -77,7 +77,7 @@ class LayerWriter:
         self._make_room()
         with _writing(planned):
             members = list(entries())
-            tar = hold_tar(members) if _may_fit(planned) else None
+            tar = hold_tar(members)
             layer = None if tar else self._store.add_layer(members, dense=self._dense)
         check_unchanged(planned)
         if tar:
@@ -121,11 +121,6 @@ def layer_writer(store: BlobStore, cache: Cache, *, dense: bool, ahead: Ahead | 
 
 def _assembled(planned: PlannedLayer, layer: Layer, seconds: float | None = None) -> AssembledLayer:
     return AssembledLayer(planned.name, layer, seconds is None, seconds or 0.0, len(planned.files))
-
-
-def _may_fit(planned: PlannedLayer) -> bool:
-    """Whether the layer may fit into memory, by its sources' sizes: arranging a larger one would be in vain."""
-    return sum(file.size for file in planned.files) <= WHOLE_BYTES
 
 
 @contextmanager

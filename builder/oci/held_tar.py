@@ -4,7 +4,7 @@ So the next layer can be arranged, and this one be unpacked, while it is compres
 blob has the same bytes as one that `write_layer` writes. It arranges nothing itself and holds at most `WHOLE_BYTES`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from builder.oci import media_types
@@ -49,11 +49,13 @@ class HeldSource:
         self._view.release()
 
 
-def hold_tar(entries: Iterable[Entry], *, mtime: int = 0) -> HeldTar | None:
+def hold_tar(entries: Collection[Entry], *, mtime: int = 0) -> HeldTar | None:
     """The entries as one tar in memory; None when that is larger than what is compressed in one piece.
 
     `mtime` (seconds since 1970) is the time of every file. Raises UsageError and SourceError as `write_tar`.
     """
+    if sum(map(_size_of, entries)) > WHOLE_BYTES:
+        return None  # without reading anything
     held = _Held()
     try:
         write_tar(entries, held, mtime=mtime)
@@ -69,6 +71,16 @@ def write_held(tar: HeldTar, sink: Sink, *, dense: bool = False) -> Layer:
         gzip.take(tar.data)
     descriptor = Descriptor(media_types.LAYER_GZIP, compressed.digest(), compressed.size)
     return Layer(descriptor, tar.diff_id, len(tar.data))
+
+
+def _size_of(entry: Entry) -> int:
+    """The size of a content in bytes; what cannot be read is told when it is."""
+    if isinstance(entry.source, bytes):
+        return len(entry.source)
+    try:
+        return entry.source.stat().st_size
+    except OSError:
+        return 0
 
 
 class _TooLargeError(Exception):

@@ -27,8 +27,8 @@ def store(cache: Cache) -> BlobStore:
     return BlobStore(cache.blobs)
 
 
-def planned(name: str, size: int = 0) -> PlannedLayer:
-    return PlannedLayer(name, (PlannedFile(name, "", "", size=size),))
+def planned(name: str) -> PlannedLayer:
+    return PlannedLayer(name, (PlannedFile(name, "", ""),))
 
 
 def entries_of(name: str, content: bytes | Path) -> Callable[[], list[Entry]]:
@@ -40,17 +40,16 @@ def files_of(cache: Cache) -> list[Path]:
 
 
 def test_layers_come_in_their_order_whichever_way_they_went(cache, store):
-    """One that fits into memory, one that does not, one expected not to, one that outgrew what was expected."""
-    contents = {"small": b"x" * 5000, "large": bytes(33 << 20), "shrunk": b"y", "grown": bytes(34 << 20)}
-    expected = {"small": 5000, "large": 33 << 20, "shrunk": 1 << 30, "grown": 10}
+    """One that fits into memory, one that does not, and one more that does."""
+    contents = {"small": b"x" * 5000, "large": bytes(33 << 20), "last": b"y"}
     known = store.add_layer([Entry.file("known", b"z")])
     with layer_writer(store, cache, dense=False, ahead=None) as writer:
         writer.keep(planned("known"), known)
         for name, content in contents.items():
-            writer.begin(planned(name, expected[name]), f"key of {name}", entries_of(name, content))
+            writer.begin(planned(name), f"key of {name}", entries_of(name, content))
         made = writer.finish()
     assert [layer.name for layer in made] == ["known", *contents]
-    assert [layer.cached for layer in made] == [True, False, False, False, False]
+    assert [layer.cached for layer in made] == [True, False, False, False]
     for layer, (name, content) in zip(made[1:], contents.items(), strict=True):
         assert layer.layer == store.add_layer([Entry.file(name, content)])
         assert parse_layer(cache.record("layers", f"key of {name}")) == layer.layer
@@ -62,12 +61,12 @@ def test_each_layer_is_read_for_the_proof_from_memory_or_from_its_blob(cache, st
     with reading_ahead(cache, unpacked=True) as ahead:
         with layer_writer(store, cache, dense=False, ahead=ahead) as writer:
             writer.begin(planned("held"), "1", entries_of("held", content))
-            writer.begin(planned("streamed", 1 << 30), "2", entries_of("streamed", content))
+            writer.begin(planned("streamed"), "2", entries_of("streamed", content + bytes(31 << 20)))
             made = writer.finish()
         ahead.settle()
     for layer in made:
         tree = cache.tree("layers", layer.layer.diff_id.encoded, lambda _: pytest.fail("it is not there"))
-        assert (tree / layer.name).read_bytes() == content
+        assert (tree / layer.name).read_bytes().startswith(content)
 
 
 def begin_two(store: BlobStore, cache: Cache, first: Callable[[], list[Entry]], second: Callable[[], list[Entry]]):

@@ -58,6 +58,13 @@ def test_what_does_not_fit_into_memory_is_not_held():
         assert store.add_held(tar) == store.add_layer([Entry.file("a", bytes(most))])
 
 
+def test_what_is_too_large_is_not_even_read(tmp_path):
+    """Sizes tell; whatever else is wrong is told by who writes the layer."""
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate((32 << 20) + 1)
+    assert hold_tar([Entry.file("gone", tmp_path / "gone"), Entry.file("large", tmp_path / "large")]) is None
+
+
 def test_a_file_that_is_gone_is_told_when_the_tar_is_arranged(tmp_path):
     with pytest.raises(SourceError, match="gone"):
         hold_tar([Entry.file("a", tmp_path / "gone")])
