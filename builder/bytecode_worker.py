@@ -33,6 +33,7 @@ PYC_HEAD_BYTES = 16  # PEP 552: magic number, flags, and the time and size, or t
 MADE_BEFORE = (3, 11) <= sys.version_info[:2] <= (3, 14)
 _FLAG_REF = 0x80  # Python/marshal.c
 _SHORT_BYTES_MAX = 255
+_UNSHARED = "\u0100"  # Objects/unicodeobject.c: of the characters before it, and of no text, a process has one each
 _BLOCKS = ("body", "orelse", "finalbody")  # the fields that hold statements
 
 
@@ -113,6 +114,9 @@ def _maybe_renamed(made: bytes, name: str) -> "CodeType | None":
 def marshalled(code: CodeType) -> bytes:
     """What `marshal` writes of it, the same in every process."""
     held = _held(code)
+    for text in held:  # whether these are interned is else up to all that ever ran in the process
+        if isinstance(text, str) and text < _UNSHARED and len(text) <= 1:
+            sys.intern(text)
     names = {name for one in codes(code) for name in (one.co_name, getattr(one, "co_qualname", ""))}
     # A constant that is a name too is one string with it, or two where somebody had interned that name before.
     twice = {text for text in held if isinstance(text, str) and text in names and sys.intern(text) is not text}

@@ -63,6 +63,28 @@ def test_what_was_compiled_before_in_the_same_process_changes_no_bytes(tmp_path,
     assert compile_modules([other, one, other, one], compiler) == [second, first, second, first]
 
 
+CHARACTERS = "x = ['', '[', ' ', '\\n', '\\xe9', '\\u0100', 'a', ('-', '\\0')]\n"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_somebody_interned_before_changes_no_bytes(tmp_path, version):
+    """Of single characters a process has one object each, which bytecode tells to be interned or not."""
+    python = require_python(version)
+    one = module(tmp_path, "app", CHARACTERS)
+    kept = replace(one, made=str(tmp_path / "app.pyc"))
+    program = (
+        "import py_compile, sys\n"
+        "for number in range(-1, 300): sys.intern(chr(number) if number >= 0 else '')\n"
+        "py_compile.compile(sys.argv[1], sys.argv[2])"
+    )
+    subprocess.run([python, "-c", program, one.source, kept.made], check=True)
+    other = module(tmp_path, "other", "x = ['[', '-']\n")
+    answers = compile_modules([one, kept, other, one], Compiler((python,), python))
+    assert answers[0] == answers[1] == answers[3]
+    assert answers[0] == compile_modules([kept], Compiler((python,), python))[0]
+    assert answers[2] == compile_modules([other], Compiler((python,), python))[0]
+
+
 SOME = {
     "asyncio", "collections", "email", "enum.py", "importlib", "json", "logging", "typing.py", "weakref.py"
 }  # fmt: skip
