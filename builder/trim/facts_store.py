@@ -5,7 +5,6 @@ so that an edit of the function reads one file anew, and a new interpreter none 
 """
 
 import hashlib
-import json
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -200,9 +199,8 @@ class FactsStore:
             about = self._digest if kind == "native" else ""
             key = key_of("facts", readers_digest(), kind, layer, list(self.version), self._folder(layer), about)
             record = self.cache.record("facts", key)
-            text = record.get("entries") if record else None
-            entries = json.loads(text) if isinstance(text, str) else {}
-            self._shelves[kind, layer] = _Shelf(key, entries)
+            entries = record.get("entries") if record else None
+            self._shelves[kind, layer] = _Shelf(key, entries if isinstance(entries, dict) else {})
         return self._shelves[kind, layer]
 
     def _folder(self, layer: str) -> str:
@@ -219,7 +217,7 @@ class FactsStore:
         """Remember what was read."""
         for shelf in self._shelves.values():
             if shelf.changed:
-                self.cache.write_record("facts", shelf.key, {"entries": json.dumps(shelf.entries)})
+                self.cache.write_record("facts", shelf.key, {"entries": shelf.entries})
                 shelf.changed = False
 
     def close(self) -> None:

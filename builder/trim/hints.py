@@ -133,7 +133,7 @@ def _entry_points(walk: "Walk", module: Module, facts: Facts) -> None:
 
 def asks_for_services(walk: "Walk", module: Module, facts: Facts) -> bool:
     """Whether a computed `client(…)` may be of any AWS service: not in the SDK itself, nor in other libraries."""
-    if any(True for _ in walk.rows_of(module, "selected")):
+    if walk.rows_of(module, "selected"):
         return False
     speaks = any("boto" in one.module for one in facts.imports) or "boto3" in facts.strings
     return speaks or module.scope == FUNCTION

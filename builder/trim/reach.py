@@ -46,6 +46,7 @@ class Walk:
         # What is mentioned and imported by the function, and by packages whose use of codecs is not known.
         self._asking: list[tuple[frozenset[str], frozenset[str]]] = []
         self._rows: dict[str, list[Row]] = defaultdict(list)
+        self._rows_of: dict[tuple[str, str], list[Row]] = {}
         self._everywhere: list[Row] = []
         for row in rows:
             for pattern in row.when:
@@ -224,10 +225,13 @@ class Walk:
 
     # knowledge
 
-    def rows_of(self, module: Module, kind: str) -> Iterable[Row]:
+    def rows_of(self, module: Module, kind: str) -> Sequence[Row]:
         """The rows of a kind that name the module."""
-        rows = self._rows.get(module.name.partition(".")[0], ())
-        return (row for row in rows if row.kind == kind and matches(module.name, row.when))
+        key = module.name, kind
+        if key not in self._rows_of:
+            rows = self._rows.get(module.name.partition(".")[0], ())
+            self._rows_of[key] = [row for row in rows if row.kind == kind and matches(module.name, row.when)]
+        return self._rows_of[key]
 
     def is_optional(self, importer: Module, name: str) -> bool:
         """Whether an import is one that its importer can do without."""

@@ -22,7 +22,7 @@ class Waiting:
 
     def __init__(self, walk: "Walk", rows: Sequence[Row]) -> None:
         self._walk = walk
-        self._rows = rows
+        self._rows = [(row, tops_of(row.when)) for row in rows]
         self._pending: dict[Row, list[tuple[Module, Module]]] = defaultdict(list)  # importers and what waits
         self._released: set[Row] = set()
         self._guarded: dict[str, list[tuple[Module, Import]]] = defaultdict(list)
@@ -84,8 +84,7 @@ class Waiting:
         names = facts.mentions | facts.strings | {f"@{trait}" for trait in facts.traits}
         names |= {f"import {top}" for top in imported}
         starred = tops_of(one.module for one in facts.imports if "*" in one.names and not one.level)
-        for row in self._rows:
-            family = tops_of(row.when)
+        for row, family in self._rows:
             asked = not names.isdisjoint(row.asks) or family & starred or _may_ask(row, module, facts)
             knows = module.scope == FUNCTION or row.anywhere or (row.count and bool(family & imported))
             is_deaf = module.name.partition(".")[0] in family or matches(module.name, row.unless)
@@ -111,8 +110,8 @@ class Waiting:
             self._any_name = module.path
         if not self._any_name or not (new or is_first):
             return
-        for row in self._rows:
-            if any(map(_is_name, row.asks)) and any(map(self._is_held, tops_of(row.when))):
+        for row, family in self._rows:
+            if any(map(_is_name, row.asks)) and any(map(self._is_held, family)):
                 self._let_go(row, self._any_name)
         for name in sorted(self._guarded):
             waiting = self._guarded.pop(name)
@@ -127,11 +126,12 @@ class Waiting:
         top = name.partition(".")[0]
         return top in self._walk.telling or top in self._held
 
-    def _ask_first(self, names: Iterable[str], mentioned: dict[str, str], by: str, *, below: bool = False) -> None:
+    def _ask_first(self, names: frozenset[str], mentioned: dict[str, str], by: str, *, below: bool = False) -> None:
         """Remember who mentioned each name first; ask for those that imports wait for, in the order of their names."""
-        new = [name for name in names if mentioned.setdefault(name, by) == by and name in self._guarded]
-        for name in sorted(new):
-            self._ask(name, by, below=below)
+        mentioned.update(dict.fromkeys(names - mentioned.keys(), by))
+        for name in sorted(names & self._guarded.keys()):
+            if mentioned[name] == by:
+                self._ask(name, by, below=below)
 
     def _ask(self, name: str, by: str, *, below: bool = False) -> None:
         """Let go of the imports that wait for a name, but for those of the module itself that mentions it.
