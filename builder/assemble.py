@@ -13,7 +13,7 @@ from pathlib import Path
 
 from builder.ahead import Ahead
 from builder.bases.compiler import Choice, running
-from builder.bytecode import FORMAT, Failure, Module, compile_modules
+from builder.bytecode import FORMAT, Failure, Module, compile_modules, processes
 from builder.cache import Cache, key_of, mark_used
 from builder.disk import disk
 from builder.elf import read_without_debug
@@ -167,14 +167,15 @@ def _compiling(
     layers: Sequence[PlannedLayer], recorded: Sequence[Layer | None], press: _Press
 ) -> Iterator[list["Future[Bytecode] | None"]]:
     """The bytecode of the layers that have to be made, each compiled while the one before is written."""
-    pool = ThreadPoolExecutor(1, "compile")
+    waiting = ThreadPoolExecutor(2, "compile")  # two layers, so that no core is idle at the end of one
     try:
-        yield [
-            None if known else pool.submit(_compile, planned, press.packer)
-            for planned, known in zip(layers, recorded, strict=True)
-        ]
+        with processes() as pool:
+            yield [
+                None if known else waiting.submit(_compile, planned, press.packer, pool)
+                for planned, known in zip(layers, recorded, strict=True)
+            ]
     finally:
-        pool.shutdown(cancel_futures=True)
+        waiting.shutdown(cancel_futures=True)
 
 
 def _layers(
@@ -213,7 +214,7 @@ def _recorded(key: str, press: _Press) -> Layer | None:
     return layer
 
 
-def _compile(planned: PlannedLayer, packer: Packer) -> Bytecode:
+def _compile(planned: PlannedLayer, packer: Packer, pool: ThreadPoolExecutor | None = None) -> Bytecode:
     """Compile the layer's modules.
 
     Modules that do not compile are left out; the handler's is an error.
@@ -231,7 +232,7 @@ def _compile(planned: PlannedLayer, packer: Packer) -> Bytecode:
         for file in wanted
     ]
     with running(packer.compiler, packer.interpreter, packer.cache) as compiler:
-        made = compile_modules(modules, compiler)
+        made = compile_modules(modules, compiler, pool=pool)
     handler = module_file(packer.plan.handler, {source_of(file.path).removeprefix(f"{TASK}/") for file in wanted})
     for file, found in zip(wanted, made, strict=True):
         if isinstance(found, Failure) and source_of(file.path) == f"{TASK}/{handler}":

@@ -10,6 +10,7 @@ import struct
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,17 +59,27 @@ class Compiler:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def compile_modules(modules: Sequence[Module], compiler: Compiler) -> list[bytes | Failure]:
+@contextmanager
+def processes() -> Iterator[ThreadPoolExecutor]:
+    """What compiles on all cores, several layers at a time. When interrupted, what has not begun never does."""
+    pool = ThreadPoolExecutor(os.cpu_count() or 1)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def compile_modules(
+    modules: Sequence[Module], compiler: Compiler, *, pool: ThreadPoolExecutor | None = None
+) -> list[bytes | Failure]:
     """The bytecode of each module, or why it does not compile, which is common in packages and no error.
 
-    Raises InterpreterError when the interpreter fails, OSError when a source cannot be read.
+    `pool` is for those who compile others at the same time. Raises InterpreterError when the interpreter fails, OSError
+    when a source cannot be read.
     """
-    pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
-    try:
-        begun = [pool.submit(_compile_run, run, compiler) for run in _runs(modules)]
+    with nullcontext(pool) if pool else processes() as running:
+        begun = [running.submit(_compile_run, run, compiler) for run in _runs(modules)]
         return [answer for run in begun for answer in run.result()]
-    finally:
-        pool.shutdown(cancel_futures=True)  # when interrupted, runs that have not begun never do
 
 
 def _runs(modules: Sequence[Module]) -> Iterator[list[Module]]:

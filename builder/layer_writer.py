@@ -1,8 +1,8 @@
 """Layers written in their order, and side by side where memory allows: one is compressed while the next is arranged.
 
-A layer whose tar fits into memory is arranged by the caller's thread and compressed by one of its own, which needs the
-interpreter for nothing meanwhile; a larger one is written by the caller's. Of the errors of several layers the lowest
-one's is raised. Never decides what is in a layer.
+A layer whose tar fits into memory is arranged by the caller's thread and compressed by others, which do not need the
+interpreter's lock for it; a larger one is written by the caller's. Of the errors of several layers the lowest one's is
+raised. Never decides what is in a layer.
 """
 
 import time
@@ -21,6 +21,8 @@ from builder.listing import digest_of, listed
 from builder.oci import BlobStore, DiskError, Entry, HeldTar, Layer, UsageError, hold_tar
 from builder.oci.gzip_writer import WHOLE_BYTES
 from builder.plan import How, PlannedLayer
+
+_AT_ONCE = 2  # compressed; more would not fit into the memory that is allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,8 @@ class LayerWriter:
 
 @contextmanager
 def layer_writer(store: BlobStore, cache: Cache, *, dense: bool, ahead: Ahead | None) -> Iterator[LayerWriter]:
-    """A writer, and its thread. What has not begun when the block ends early never does."""
-    pool = ThreadPoolExecutor(1, "layer")
+    """A writer, and its threads. What has not begun when the block ends early never does."""
+    pool = ThreadPoolExecutor(_AT_ONCE, "layer")
     writer = LayerWriter(store, cache, pool, dense=dense, ahead=ahead)
     try:
         yield writer
