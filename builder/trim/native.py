@@ -22,7 +22,10 @@ _LONG = re.compile(rb"[\t\n\x20-\x7e]{%d,}" % MIN_BLOB_CHARS)
 _DOTTED = re.compile(rb"(?<![\w.])\w++(?:\.\w++)++", re.ASCII)
 _ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
 _LIBRARY = re.compile(rb"lib(?<=[\0/]lib)[\w+-]{1,60}\.so(?:\.\d+){0,3}(?=\0)", re.ASCII)  # quicker: a text first
-_PRINTED = re.compile(rb"[\t\n\v\f\r\x20-\x7e]{3,}")  # the shortest dotted name
+_PRINTABLE = frozenset(range(0x20, 0x7F)) | frozenset(b"\t\n\v\f\r")
+_OTHERS_AS_NUL = bytes(byte if byte in _PRINTABLE else 0 for byte in range(256))
+_PRINTED = re.compile(rb"[^\0]{3,}")  # the shortest dotted name
+_DOT = re.compile(rb"\.(?<=\w\.)(?=\w)", re.ASCII)  # quicker: the dot first
 _BEFORE_WORDS = frozenset(b" \t\n\r\f\v`'\"([,:/*#=-")
 _AFTER_WORDS = frozenset(b" \t\n\r\f\v`'\")],:/*#=-")
 # Asked for by Cython itself, when asyncio looks whether a compiled function is one of its coroutines: it is there then.
@@ -91,10 +94,12 @@ def native_names(body: bytes, names: Names, module: str = "") -> frozenset[str]:
         body = body[:at] + body[at + _BROTLI_BYTES :]
     ended = {match[1] for match in _ENDED.finditer(body)}
     found = {text for name in ended if (text := name.decode()) in names.modules}
-    printed = b"\0".join(_PRINTED.findall(body))  # neither names nor what stands beside them lies elsewhere
+    plain = body.translate(_OTHERS_AS_NUL)  # neither names nor what stands beside them lies elsewhere
+    rust = b"pyo3" in body
+    printed = b"\0".join(_PRINTED.findall(plain) if cython or rust else _around_dots(plain))
     joined = cython and b"decompression failed" not in body
     found |= set(_dotted(printed, names))
-    if b"pyo3" in body or joined:
+    if rust or joined:
         found |= set(_joined(printed, names))
     if blobs:
         text = b"\0".join(blobs)
@@ -121,6 +126,15 @@ def reads_certificates(body: bytes) -> bool:
 def is_module(body: bytes, name: str) -> bool:
     """Whether a shared library named like a module has a module's entry point."""
     return f"PyInit_{name}".encode() in body or f"PyInitU_{name}".encode() in body or not name.isascii()
+
+
+def _around_dots(text: bytes) -> Iterator[bytes]:
+    """What is printed around the dots of dotted names, of which most files have few."""
+    at = 0
+    while dot := _DOT.search(text, at):
+        end = text.find(b"\0", dot.end())
+        at = end if end >= 0 else len(text)
+        yield text[text.rfind(b"\0", 0, dot.start()) + 1 : at]
 
 
 def _dotted(body: bytes, names: Names) -> Iterator[str]:

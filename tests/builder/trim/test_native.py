@@ -3,6 +3,8 @@
 import zlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from builder.trim import native
 from builder.trim.native import Names, native_names
@@ -19,6 +21,13 @@ def test_modules_of_the_own_package_are_found_by_their_last_name() -> None:
     assert native_names(b"\0html\0", NAMES, "p.sub.etree") == {"p.sub.html"}
     assert native_names(TEXT, NAMES, "q.etree") == set()
     assert native_names(TEXT, NAMES, "etree") == set()
+
+
+@given(st.lists(st.sampled_from([b"p", b".", b"sub", b"\0", b"\x01", b" ", b"\n", b"html", b"\xff"])).map(b"".join))
+def test_dotted_names_are_found_wherever_they_stand(body: bytes) -> None:
+    """In plain files by the dots, which are quicker to find than the text that may hold one."""
+    assert native_names(body, NAMES) - NAMES.tops == set(native._dotted(body, NAMES))
+    assert native_names(body + b"\0pyo3", NAMES) - NAMES.tops == set(native._dotted(body, NAMES))
 
 
 def test_compressed_text_is_looked_into() -> None:
