@@ -21,9 +21,9 @@ from builder.errors import BuilderError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 TERMINATED = 143  # 128 + SIGTERM
-# Made before circles among them are looked for: a plan is thousands of small values without any, and looking takes a
-# fifteenth of a build.
-_OBJECTS = 50_000
+# Made before circles among them are looked for: a plan is thousands of small values without any, the syntax tree of a
+# long module a hundred thousand, and looking takes a fifteenth of a build.
+_OBJECTS = 250_000
 
 
 def origin_of(context: click.Context, name: str) -> str:
