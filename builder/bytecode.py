@@ -17,7 +17,7 @@ from pathlib import Path
 from builder.bytecode_worker import ANSWER, FAILED, HEAD
 from builder.errors import InterpreterError
 
-FORMAT = "3"  # of the bytes: another one when the same source gives others than before
+FORMAT = "4"  # of the bytes: another one when the same source gives others than before
 RUN_BYTES = 768 * 1024  # of source in one process: little enough to keep two cores busy, enough to pay for its start
 TIMEOUT_S = 600
 SHOWN_CHARS = 2000  # of what a failing interpreter says

@@ -137,7 +137,8 @@ def _held(code: CodeType) -> "list[object]":
     """All that marshal writes a reference to when somebody else holds it too: hold it, and all are written so."""
     held: list[object] = []
     for one in codes(code):
-        held += [one, one.co_name, one.co_filename, one.co_varnames, one.co_cellvars, one.co_freevars, *one.co_names]
+        held += (one, one.co_name, one.co_filename)
+        held += (*one.co_names, *one.co_varnames, *one.co_cellvars, *one.co_freevars)
         held.append(getattr(one, "co_qualname", None))
         constants = list(one.co_consts)
         for constant in constants:

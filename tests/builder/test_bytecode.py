@@ -85,6 +85,16 @@ def test_what_somebody_interned_before_changes_no_bytes(tmp_path, version):
     assert answers[2] == compile_modules([other], Compiler((python,), python))[0]
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_codec_that_a_source_loads_changes_no_bytes(tmp_path, version):
+    """It stays, with its names: a local variable of punycode's is called `digit`."""
+    compiler = Compiler((require_python(version),), version)
+    one = module(tmp_path, "one", "def f():\n    digit = 1\n    return digit\n")
+    other = module(tmp_path, "other", "# coding: punycode\n")
+    (alone,) = compile_modules([one], compiler)
+    assert compile_modules([other, one], compiler)[1] == alone
+
+
 SOME = {
     "asyncio", "collections", "email", "enum.py", "importlib", "json", "logging", "typing.py", "weakref.py"
 }  # fmt: skip
