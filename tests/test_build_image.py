@@ -667,13 +667,15 @@ def right(commands, warm_cache, tmp_path_factory) -> Callable[[bool], str]:
 
 def compiles(process: subprocess.Popen) -> bool:
     """Whether the process has one below it that compiles, and leaves no file of it anywhere."""
-    children = " ".join(file.read_text() for file in Path(f"/proc/{process.pid}/task").glob("*/children"))
-    return any(bytecode_worker.__doc__.encode() in command_line(child) for child in children.split())
+    children = b" ".join(told(file) for file in Path(f"/proc/{process.pid}/task").glob("*/children"))
+    command_lines = (told(Path(f"/proc/{child}/cmdline")) for child in children.decode().split())
+    return any(bytecode_worker.__doc__.encode() in line for line in command_lines)
 
 
-def command_line(process: str) -> bytes:
+def told(file: Path) -> bytes:
+    """What the kernel says of a thread or process; nothing of one that has ended meanwhile."""
     try:
-        return Path(f"/proc/{process}/cmdline").read_bytes()
+        return file.read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return b""
 
