@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-LIMIT_S = 15
+LIMIT_S = 60  # a machine may stand still for a while; what hangs is found all the same
 
 
 def event(number: int, body: bytes = b"{}", **headers: str) -> Event:
