@@ -5,13 +5,13 @@ for it anyway: so this never decides anything and reports no error. What fails h
 step whose work it is.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 
 from builder.cache import Cache
 from builder.errors import BuilderError
-from builder.oci import Blobs, HeldTar, Image, Layer, OCIError
+from builder.oci import Blobs, Digest, HeldTar, Image, Layer, OCIError, Watch
 from builder.plan import PlannedFile
 
 _WORTH_BYTES = 1 << 20  # of a blob or a tar in memory; a smaller layer is read sooner than a thread has begun
@@ -76,28 +76,34 @@ def read_last(image: Image, cache: Cache) -> None:
 
 
 def _read(layer: Layer, blobs: Blobs, cache: Cache, *, unpacked: bool) -> None:
-    from builder.lint import LayerContents, Reading, read_layer, remember
+    from builder.lint import read_layer
 
     with suppress(BuilderError, OCIError, OSError):
-        if not unpacked:
-            read_layer(layer, lambda layer: blobs.open(layer.descriptor), cache)
-            return
-        from builder.prove import unpack_layer
+        if unpacked:
+            from builder.prove import unpack_layer
 
-        contents = LayerContents(size=layer.size_uncompressed or 0)
-        if unpack_layer(layer, blobs, cache, watch=Reading(contents).take):
-            remember(layer.diff_id, contents, cache)
+            size = layer.size_uncompressed or 0
+            _read_while(lambda watch: unpack_layer(layer, blobs, cache, watch=watch), layer.diff_id, size, cache)
+        else:
+            read_layer(layer, lambda layer: blobs.open(layer.descriptor), cache)
 
 
 def _read_tar(tar: HeldTar, cache: Cache, *, unpacked: bool) -> None:
-    from builder.lint import LayerContents, Reading, read_held, remember
+    from builder.lint import read_held, remember
 
     with suppress(BuilderError, OCIError, OSError):
-        if not unpacked:
-            remember(tar.diff_id, read_held(tar), cache)
-            return
-        from builder.prove import unpack_tar
+        if unpacked:
+            from builder.prove import unpack_tar
 
-        contents = LayerContents(size=len(tar.data))
-        if unpack_tar(tar, cache, watch=Reading(contents).take):
-            remember(tar.diff_id, contents, cache)
+            _read_while(lambda watch: unpack_tar(tar, cache, watch=watch), tar.diff_id, len(tar.data), cache)
+        else:
+            remember(tar.diff_id, read_held(tar), cache)
+
+
+def _read_while(unpack: Callable[[Watch], bool], diff_id: Digest, size: int, cache: Cache) -> None:
+    """Read for the check what `unpack` passes by; what it leaves alone was unpacked, and read, before."""
+    from builder.lint import LayerContents, Reading, remember
+
+    contents = LayerContents(size=size)
+    if unpack(Reading(contents).take):
+        remember(diff_id, contents, cache)

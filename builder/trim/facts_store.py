@@ -17,13 +17,13 @@ from builder.cache import Cache, key_of
 from builder.errors import SourceError
 from builder.plan import LANG, RUNTIME, How, PlannedFile, PlannedLayer
 from builder.trim.facts import Binary, Facts, parse_facts, render_binary, render_facts
+from builder.trim.rules import DEPENDENCIES
 from builder.trim.version import readers_digest
 
 if TYPE_CHECKING:
     from builder.trim.native import Names
     from builder.trim.reading import Job, Readers
 
-DEPENDENCIES = "dependencies"  # the layer
 MAX_SOURCE_BYTES = 16 << 20  # a larger module is generated data
 
 
